@@ -1,0 +1,94 @@
+/* The contract between the engine and the kernels: what is computed on rows of numbers.
+ * Floor 1: knows arrays, not networks (of network.h only the numbers of activations and losses).
+ *
+ * A row is `count` consecutive numbers of one type, one a sample, aligned to 64 bytes; `count` is a
+ * multiple of 16 (BDAG_ROW_QUANTUM) in rows of a tile. Every kernel handles each element of a row
+ * alone and in a fixed order of sums, so that a sample's result does not depend on its neighbours.
+ * One template source per kernel is compiled for each instruction set and type. */
+#ifndef BDAG_KERNEL_H
+#define BDAG_KERNEL_H
+
+#include <backdag/network.h>
+
+#define BDAG_ROW_QUANTUM 16
+
+/* out_row(target_first + r) (+)= Σ_k weight[k·source_step + r·target_step] · row(source[k]), for r in
+ * [0, targets), k ascending, with one fused multiply-add each. Row i begins at rows + i·row_stride. */
+typedef struct bdag_panel_job {
+  const void *weight;         /* first weight of the panel */
+  ptrdiff_t source_step, target_step; /* in elements */
+  const uint32_t *source;     /* [sources] row numbers in `rows` */
+  uint32_t sources, targets;
+  const void *rows;           /* rows read */
+  size_t row_stride;          /* elements from row to row, of both sides */
+  void *target;               /* row of the first target */
+  size_t count;               /* elements a row that are computed */
+  const void *initial;        /* not NULL: rows start at these `targets` numbers instead of adding */
+} bdag_panel_job;
+
+/* gradient[k·source_step + r·target_step] (+)= Σ_t in_grad_row(r)[t] · out_row(source[k])[t]. */
+typedef struct bdag_weight_grad_job {
+  void *gradient;
+  ptrdiff_t source_step, target_step;
+  const uint32_t *source;
+  uint32_t sources, targets;
+  const void *rows;           /* out rows of the sources */
+  const void *target;         /* in_grad row of the first target */
+  size_t row_stride;
+  size_t count;
+  int accumulate;             /* 0: overwrite */
+} bdag_weight_grad_job;
+
+/* out_grad_row += Σ_i weight[slot[i]] · row(successor[i]): the pull of one irregular vertex. */
+typedef struct bdag_pull_job {
+  const void *weights;
+  const uint64_t *slot;       /* [successors] */
+  const uint32_t *successor;  /* [successors] row numbers in `rows` */
+  uint64_t successors;
+  const void *rows;           /* in_grad rows */
+  size_t row_stride;
+  void *target;               /* out_grad row */
+  size_t count;
+} bdag_pull_job;
+
+/* A built-in loss term on one tile. Sums are taken in double. */
+typedef struct bdag_loss_job {
+  uint32_t kind;
+  uint32_t vertex_count;      /* n */
+  const uint32_t *row;        /* [n] row numbers of the term's vertices in `rows` */
+  const void *rows;
+  size_t row_stride;
+  const void *targets;        /* targets[column · target_stride + sample], the term's slice */
+  size_t target_stride;
+  const uint32_t *grad_row;   /* [n] row numbers in `grad`; rows may repeat: add */
+  void *grad;                 /* NULL: no gradient wanted */
+  double lambda, parameter;
+  size_t count;               /* real samples */
+  const double *factor;       /* [count] c_s / Z; samples with 0 are left out: nothing is added */
+  double *loss;               /* [count] += λ·L_t */
+  double *scratch;            /* [3·count] */
+} bdag_loss_job;
+
+typedef struct bdag_kernels {
+  bdag_isa isa;
+  bdag_type type;
+  void (*panel)(const bdag_panel_job *job);
+  void (*pull)(const bdag_pull_job *job);
+  void (*weight_grad)(const bdag_weight_grad_job *job);
+  /* gradient (+)= Σ_t row[t]: the bias gradient. */
+  double (*row_sum)(const void *row, size_t count);
+  /* out[i] = σ(in[i]); in may equal out. Registered kinds are not known here. */
+  void (*activate)(uint32_t kind, double parameter, const void *in, void *out, size_t count);
+  /* in_grad[i] = out_grad[i] · σ'; `in` may be NULL where the kind takes σ' from out (or needs none),
+   * see bdag_activation_derivative_source; in_grad may equal out_grad. A product with out_grad 0 is 0
+   * also where σ' is not finite. */
+  void (*derive)(uint32_t kind, double parameter, const void *in, const void *out,
+                 const void *out_grad, void *in_grad, size_t count);
+  /* Returns BDAG_OK or BDAG_ERROR_BAD_TARGET with *bad_sample and *bad_column set. */
+  bdag_status (*loss)(const bdag_loss_job *job, size_t *bad_sample, size_t *bad_column);
+} bdag_kernels;
+
+/* Kernels of an available instruction set; never NULL for one of bdag_isa_available. */
+const bdag_kernels *bdag_kernels_get(bdag_isa isa, bdag_type type);
+
+#endif
