@@ -1,0 +1,41 @@
+/* The weights' fields, for engine and trainer. Floor 3.
+ *
+ * `state` holds the values that are trained: one per slot of the plan (direct plans), or one per
+ * parameter of the network (indirect plans: tied parameters, responses other than 1, means).
+ * `slots` is what the kernels read; in direct plans it is the same array. */
+#ifndef BDAG_RUNTIME_WEIGHTS_H
+#define BDAG_RUNTIME_WEIGHTS_H
+
+#include <stdatomic.h>
+
+#include <backdag/engine.h>
+
+#include "plan/plan_internal.h"
+
+struct bdag_weights {
+  const bdag_context *context;
+  bdag_plan *plan;
+  bdag_type type;
+  _Atomic uint32_t references;
+  _Atomic int frozen;
+  _Atomic int held; /* by a trainer */
+  void *state; /* [plan->state_count] */
+  void *slots; /* [plan->slot_count] */
+};
+
+/* Carries changes of `state` over to `slots`; to be called after each change. */
+void bdag_weights_refresh(bdag_weights *weights);
+
+/* The state index of a parameter, BDAG_NONE if the plan does not use it. */
+uint64_t bdag_plan_state_of_parameter(const bdag_plan *plan, uint64_t parameter);
+
+/* Ranges of state indices whose parameters reach Loss: edges' weights, and biases apart, since weight
+ * decay leaves biases alone. Borrowed from the plan. */
+const bdag_range *bdag_plan_live_weights(const bdag_plan *plan, uint64_t *count);
+const bdag_range *bdag_plan_live_biases(const bdag_plan *plan, uint64_t *count);
+
+/* ∂L/∂state of the last backward pass: [plan->state_count] of the engine's type. Entries outside the
+ * live ranges are unspecified. NULL before the first backward pass. */
+const void *bdag_engine_state_gradient(const bdag_engine *engine);
+
+#endif
