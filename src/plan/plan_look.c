@@ -1,0 +1,127 @@
+/* Looking at a plan, and its end. May include base and network. */
+#include "base/memory.h"
+#include "plan/plan_internal.h"
+
+bdag_plan *bdag_plan_retain(bdag_plan *plan) {
+  if (plan != NULL) atomic_fetch_add_explicit(&plan->references, 1, memory_order_relaxed);
+  return plan;
+}
+
+static void free_graph(const bdag_context *context, bdag_task_graph *graph) {
+  bdag_free(context, graph->predecessors);
+  bdag_free(context, graph->offset);
+  bdag_free(context, graph->successor);
+  bdag_free(context, graph->priority);
+}
+
+static void free_state(const bdag_context *context, bdag_plan *plan) {
+  for (uint64_t i = 0; i < plan->runs; i++) bdag_free(context, plan->run[i].parameters);
+  bdag_free(context, plan->run);
+  bdag_free(context, plan->state_of_parameter);
+  bdag_free(context, plan->edge_slot);
+  bdag_free(context, plan->slot_parameter);
+  bdag_free(context, plan->slot_scale);
+  bdag_free(context, plan->use_offset);
+  bdag_free(context, plan->use_slot);
+  bdag_free(context, plan->has_bias);
+  bdag_free(context, plan->live_weight);
+  bdag_free(context, plan->live_bias);
+}
+
+void bdag_plan_release(bdag_plan *plan) {
+  /* acq_rel: whoever drops the last reference sees what the others did before dropping theirs */
+  if (plan == NULL || atomic_fetch_sub_explicit(&plan->references, 1, memory_order_acq_rel) != 1)
+    return;
+  const bdag_context *context = plan->context;
+  bdag_free(context, plan->row_of_vertex);
+  bdag_free(context, plan->vertex_of_row);
+  bdag_free(context, plan->level);
+  bdag_free(context, plan->reaches);
+  bdag_free(context, plan->in_loss);
+  bdag_free(context, plan->in_row);
+  bdag_free(context, plan->enumeration);
+  bdag_free(context, plan->input_row);
+  bdag_free(context, plan->constant_row);
+  bdag_free(context, plan->constant_value);
+  bdag_free(context, plan->output);
+  bdag_free(context, plan->output_row);
+  for (uint32_t i = 0; i < plan->loss_count; i++) bdag_free(context, plan->loss[i].row);
+  bdag_free(context, plan->loss);
+  bdag_free(context, plan->loss_row);
+  bdag_free(context, plan->panel);
+  bdag_free(context, plan->source);
+  bdag_free(context, plan->pull);
+  bdag_free(context, plan->term);
+  bdag_free(context, plan->successor);
+  bdag_free(context, plan->successor_slot);
+  bdag_free(context, plan->iota);
+  bdag_free(context, plan->task);
+  free_graph(context, &plan->forward);
+  free_graph(context, &plan->backward);
+  free_state(context, plan);
+  bdag_free(context, plan);
+}
+
+static uint64_t plan_bytes(const bdag_plan *plan) {
+  const uint64_t graphs = 2 * (uint64_t)plan->tasks * 16 +
+                          4 * (plan->forward.offset != NULL ? plan->forward.offset[plan->tasks] +
+                                                                  plan->backward.offset[plan->tasks]
+                                                            : 0);
+  const uint64_t state = plan->indirect ? 8 * (plan->network_edges + 2 * plan->slot_count +
+                                               plan->network_parameters + plan->edges)
+                                        : 8 * plan->network_parameters;
+  return sizeof *plan + 8 * (uint64_t)plan->network_vertices + 15 * (uint64_t)plan->rows +
+         4 * plan->enumeration_count + sizeof(bdag_panel) * (uint64_t)plan->panels +
+         4 * plan->sources + sizeof(bdag_pull_group) * (uint64_t)plan->pulls +
+         sizeof(bdag_pull_term) * plan->terms + 12 * plan->listed +
+         sizeof(bdag_task) * (uint64_t)plan->tasks + graphs + state;
+}
+
+bdag_status bdag_plan_summarize(const bdag_plan *plan, bdag_plan_summary *summary) {
+  if (plan == NULL || summary == NULL || summary->size != sizeof *summary)
+    return BDAG_ERROR_INVALID_ARGUMENT;
+  *summary = (bdag_plan_summary){
+      .size = sizeof *summary,
+      .vertices = plan->rows,
+      .edges = plan->edges,
+      .loss_vertices = plan->loss_row_count,
+      .reaching = plan->enumeration_count,
+      .unreachable = plan->rows - plan->enumeration_count,
+      .depth = plan->depth,
+      .width = plan->width,
+      .panels = plan->panels,
+      .forward_tasks = plan->forward.count,
+      .backward_tasks = plan->backward.count,
+      .padding = plan->padding,
+      .plan_bytes = plan_bytes(plan),
+      .weight_edges = plan->weight_edges,
+      .out_edges = plan->out_edges,
+  };
+  return BDAG_OK;
+}
+
+const uint32_t *bdag_plan_enumeration(const bdag_plan *plan, uint64_t *count) {
+  if (count != NULL) *count = plan->enumeration_count;
+  return plan->enumeration;
+}
+
+const uint32_t *bdag_plan_levels(const bdag_plan *plan) {
+  return plan->level;
+}
+
+int bdag_plan_reaches_loss(const bdag_plan *plan, uint32_t vertex) {
+  if (vertex >= plan->network_vertices || plan->row_of_vertex[vertex] == BDAG_NO_ROW) return 0;
+  return plan->reaches[plan->row_of_vertex[vertex]];
+}
+
+uint32_t bdag_plan_input_count(const bdag_plan *plan) {
+  return plan->input_count;
+}
+
+uint32_t bdag_plan_output_count(const bdag_plan *plan) {
+  return plan->output_count;
+}
+
+uint64_t bdag_plan_target_count(const bdag_plan *plan) {
+  return plan->target_count;
+}
