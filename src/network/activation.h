@@ -11,9 +11,15 @@ typedef enum bdag_derivative_source {
   BDAG_DERIVATIVE_FROM_IN = 2   /* the row in(v) must be kept; out may be used too */
 } bdag_derivative_source;
 
-/* For registered kinds: FROM_IN. */
+/* CONSTANT: identity, neat_identity. FROM_OUT: relu, tanh, sigmoid, clipped_relu, neat_relu. All
+ * others, registered ones too: FROM_IN. */
 bdag_derivative_source bdag_activation_derivative_source(uint32_t kind);
 int bdag_activation_has_parameter(uint32_t kind);
 int bdag_activation_is_known(const bdag_context *context, uint32_t kind);
+
+/* Checks kind and parameter, and sets a parameter that the kind does not have to 0. Returns OK,
+ * UNKNOWN_ID, NOT_FINITE, INVALID_ARGUMENT (a cap ≤ 0). */
+bdag_status bdag_activation_check(const bdag_context *context, bdag_activation *activation,
+                                  bdag_error *error);
 
 #endif
