@@ -1,9 +1,12 @@
-/* Optimizers as arithmetic on arrays: SGD with momentum, Adam, AdamW. May include base. */
+/* Optimizers as arithmetic on arrays: SGD with momentum, Adam, AdamW. May include base, and the
+ * runtime's floating-point mode. */
 #include "train/optimizer.h"
 
 #include <math.h>
 #include <omp.h>
 #include <string.h>
+
+#include "runtime/float_mode.h"
 
 /* Below this many weights a thread, opening a parallel region costs more than it saves. */
 #define THREAD_SHARE ((uint64_t)1 << 16)
@@ -40,13 +43,18 @@ uint32_t bdag_optimizer_moments(bdag_optimizer optimizer, double momentum) {
   return momentum == 0.0 ? 0 : 1;
 }
 
+/* In the mode of a pass: moments of weights that have stopped moving decay into subnormal numbers,
+ * which would slow every later step down, and the caller's rounding must not matter. */
 static void apply(const bdag_update *update, uint64_t first, uint64_t count, void *weights,
                   const void *gradient, void *first_moment, void *second_moment) {
-  if (update->type == BDAG_FLOAT32) {
+  const int single = update->type == BDAG_FLOAT32;
+  const uint64_t saved = bdag_float_mode_enter(single);
+  if (single) {
     apply_float32(update, first, count, weights, gradient, first_moment, second_moment);
   } else {
     apply_float64(update, first, count, weights, gradient, first_moment, second_moment);
   }
+  bdag_float_mode_leave(saved);
 }
 
 void bdag_optimizer_apply(const bdag_update *update, uint64_t first, uint64_t count, void *weights,

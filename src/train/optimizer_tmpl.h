@@ -48,8 +48,11 @@ static void NAME(adam)(const bdag_update *update, uint64_t count, REAL *restrict
   }
 }
 
-static void NAME(apply)(const bdag_update *update, uint64_t first, uint64_t count, void *weights,
-                        const void *gradient, void *first_moment, void *second_moment) {
+/* Not inlined, so that no arithmetic moves out of the floating-point mode around the call. */
+__attribute__((noinline)) static void NAME(apply)(const bdag_update *update, uint64_t first,
+                                                  uint64_t count, void *weights,
+                                                  const void *gradient, void *first_moment,
+                                                  void *second_moment) {
   REAL *const w = (REAL *)weights + first;
   const REAL *const g = (const REAL *)gradient + first;
   REAL *const m = first_moment == NULL ? NULL : (REAL *)first_moment + first;

@@ -1,4 +1,5 @@
 /* The trainer: steps and the optimizer's state. May include runtime, plan, network, base. */
+#include <float.h>
 #include <math.h>
 
 #include "base/error.h"
@@ -8,27 +9,31 @@
 
 /* ---- Options ----------------------------------------------------------------------------------- */
 
-static int is_rate(double value) {
-  return isfinite(value) && value > 0.0;
+/* Above 0 and finite also as a number of the weights' type, and not subnormal there. */
+static int is_rate(double value, bdag_type type) {
+  if (type == BDAG_FLOAT32) return value >= FLT_MIN && value <= FLT_MAX;
+  return value >= DBL_MIN && value <= DBL_MAX;
 }
 
 static int is_share(double value) {
   return value >= 0.0 && value < 1.0;
 }
 
-static const char *complaint_about(const bdag_trainer_options *options) {
+static const char *complaint_about(const bdag_trainer_options *options, bdag_type type) {
   if (options->size != sizeof *options)
     return "trainer options have an unknown size; begin with BDAG_TRAINER_OPTIONS_INIT";
   if ((unsigned)options->optimizer > BDAG_ADAMW) return "the optimizer is unknown";
-  if (!is_rate(options->learning_rate)) return "learning_rate must be above 0 and finite";
+  if (!is_rate(options->learning_rate, type))
+    return "learning_rate must be above 0 and finite in the weights' type";
   if (options->optimizer == BDAG_SGD) {
     if (!is_share(options->momentum)) return "momentum must lie in [0, 1)";
   } else {
     if (!is_share(options->beta1) || !is_share(options->beta2))
       return "beta1 and beta2 must lie in [0, 1)";
-    if (!is_rate(options->epsilon)) return "epsilon must be above 0 and finite";
+    if (!is_rate(options->epsilon, type))
+      return "epsilon must be above 0 and finite in the weights' type (float32: at least 1.2e-38)";
   }
-  if (!isfinite(options->weight_decay) || options->weight_decay < 0.0)
+  if (options->weight_decay != 0.0 && !is_rate(options->weight_decay, type))
     return "weight_decay must be at least 0 and finite";
   if (options->max_batch == 0) return "max_batch must be at least 1";
   if ((unsigned)options->axis > BDAG_AXIS_SERIAL) return "the axis is unknown";
@@ -117,7 +122,7 @@ static bdag_status check_arguments(bdag_trainer **trainer, const bdag_plan *plan
   if (trainer == NULL || plan == NULL || weights == NULL)
     return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT,
                      "a trainer needs a place for its handle, a plan and weights");
-  const char *const complaint = complaint_about(options);
+  const char *const complaint = complaint_about(options, weights->type);
   if (complaint != NULL) return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT, "%s", complaint);
   if (weights->plan != plan)
     return bdag_fail(error, BDAG_ERROR_MISMATCH,
@@ -177,7 +182,8 @@ void bdag_trainer_destroy(bdag_trainer *trainer) {
 }
 
 bdag_status bdag_trainer_set_learning_rate(bdag_trainer *trainer, double learning_rate) {
-  if (trainer == NULL || !is_rate(learning_rate)) return BDAG_ERROR_INVALID_ARGUMENT;
+  if (trainer == NULL || !is_rate(learning_rate, trainer->weights->type))
+    return BDAG_ERROR_INVALID_ARGUMENT;
   trainer->options.learning_rate = learning_rate;
   return BDAG_OK;
 }
@@ -283,9 +289,9 @@ static void write_moments(bdag_trainer *trainer, void *moments, const double *va
 }
 
 static int all_within(const double *values, uint64_t count, double lowest, bdag_type type) {
-  const double highest = type == BDAG_FLOAT32 ? 3.4028234663852886e38 : INFINITY;
+  const double highest = type == BDAG_FLOAT32 ? FLT_MAX : DBL_MAX;
   for (uint64_t p = 0; p < count; p++) {
-    if (!isfinite(values[p]) || values[p] < lowest || fabs(values[p]) > highest) return 0;
+    if (!(fabs(values[p]) <= highest && values[p] >= lowest)) return 0;
   }
   return 1;
 }

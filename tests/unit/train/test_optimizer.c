@@ -1,5 +1,6 @@
 /* The optimizers against a literal transcription of their papers in double. */
 #include <criterion/criterion.h>
+#include <fenv.h>
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -241,4 +242,32 @@ static void check_finite(bdag_type type) {
 Test(optimizer, finds_what_is_not_finite) {
   check_finite(BDAG_FLOAT32);
   check_finite(BDAG_FLOAT64);
+}
+
+/* Moments of a weight at rest decay to exactly 0 instead of lingering as subnormal numbers. */
+Test(optimizer, moments_at_rest_vanish) {
+  bdag_update update = base;
+  update.optimizer = BDAG_ADAM;
+  update.type = BDAG_FLOAT32;
+  float w[8], g[8] = {0}, m[8], v[8] = {0};
+  for (int i = 0; i < 8; i++) w[i] = m[i] = 1.0f;
+  for (update.step = 1; update.step < 2000; update.step++)
+    bdag_optimizer_apply(&update, 0, 8, w, g, m, v);
+  for (int i = 0; i < 8; i++) cr_assert_eq(m[i], 0.0f);
+}
+
+Test(optimizer, rounding_mode_of_the_caller_does_not_matter_and_comes_back) {
+  bdag_update update = base;
+  update.optimizer = BDAG_ADAM;
+  update.type = BDAG_FLOAT64;
+  update.step = 3;
+  double w[2] = {1.0 / 3.0, 1.0 / 3.0}, g = 0.1, m[2] = {0.7, 0.7}, v[2] = {0.3, 0.3};
+  bdag_optimizer_apply(&update, 0, 1, &w[0], &g, &m[0], &v[0]);
+  cr_assert_eq(fesetround(FE_UPWARD), 0);
+  bdag_optimizer_apply(&update, 0, 1, &w[1], &g, &m[1], &v[1]);
+  const int mode = fegetround();
+  fesetround(FE_TONEAREST);
+  cr_assert_eq(mode, FE_UPWARD);
+  cr_assert_eq(w[0], w[1]);
+  cr_assert_eq(v[0], v[1]);
 }
