@@ -57,6 +57,16 @@ const char *bdag_status_string(bdag_status status) {
   return "unknown status";
 }
 
+/* `length` without a UTF-8 character that was cut at the end. */
+static size_t whole_characters(const char *text, size_t length) {
+  size_t start = length;
+  while (start > 0 && ((unsigned char)text[start - 1] & 0xC0) == 0x80) start--;
+  if (start == 0) return length;
+  const unsigned char lead = (unsigned char)text[--start];
+  const size_t wanted = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
+  return length - start < wanted ? start : length;
+}
+
 void bdag_format_text(char *text, size_t size, const char *format, va_list arguments) {
   const locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
   const locale_t before = plain != (locale_t)0 ? uselocale(plain) : (locale_t)0;
@@ -67,11 +77,7 @@ void bdag_format_text(char *text, size_t size, const char *format, va_list argum
   }
   if (wanted < 0) text[0] = '\0';
   size_t length = strlen(text);
-  if (wanted > 0 && (size_t)wanted >= size) {
-    size_t start = length;
-    while (start > 0 && ((unsigned char)text[start - 1] & 0xC0) == 0x80) start--;
-    if (start > 0 && (unsigned char)text[start - 1] >= 0xC0) length = start - 1;
-  }
+  if (wanted > 0 && (size_t)wanted >= size) length = whole_characters(text, length);
   while (length > 0 && text[length - 1] == '\n') length--;
   text[length] = '\0';
 }
