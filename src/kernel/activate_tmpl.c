@@ -1,0 +1,457 @@
+/* Activations and their derivatives on rows; the formulas stand in network.h. Compiled once for each
+ * instruction set and type. Every element goes through the same vector code, wherever it stands: what
+ * is left at a row's end is padded to a whole vector. May include kernel.h and the vector headers. */
+#include "kernel/vector_math.h"
+
+#include <assert.h>
+
+/* z and p → σ(z) */
+typedef vec value_function(vec z, vec p);
+/* in, out and p → σ'(in); `in` is valid only for kinds that take σ' from it */
+typedef vec derivative_function(vec in, vec out, vec p);
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void map_values(value_function *function, double parameter, const real *in, real *out,
+                       size_t count) {
+  const vec p = vec_set1((real)parameter);
+  size_t i = 0;
+  for (; i + LANES <= count; i += LANES) vec_storeu(out + i, function(vec_loadu(in + i), p));
+  if (i == count) return;
+  real rest[LANES] = {0};
+  memcpy(rest, in + i, (count - i) * sizeof(real));
+  vec_storeu(rest, function(vec_loadu(rest), p));
+  memcpy(out + i, rest, (count - i) * sizeof(real));
+}
+
+/* out_grad·σ'; 0 where out_grad is 0 even if σ' is not finite. */
+INLINE vec chain(vec out_grad, vec derivative) {
+  const vec zero = vec_zero();
+  return vec_select(vec_equal(out_grad, zero), zero, vec_mul(out_grad, derivative));
+}
+
+INLINE void map_gradients(derivative_function *function, double parameter, const real *in,
+                          const real *out, const real *out_grad, real *in_grad, size_t count) {
+  const vec p = vec_set1((real)parameter);
+  const real *const z = in == NULL ? out : in;
+  size_t i = 0;
+  for (; i + LANES <= count; i += LANES) {
+    const vec derivative = function(vec_loadu(z + i), vec_loadu(out + i), p);
+    vec_storeu(in_grad + i, chain(vec_loadu(out_grad + i), derivative));
+  }
+  if (i == count) return;
+  const size_t bytes = (count - i) * sizeof(real);
+  real rest[3][LANES] = {{0}};
+  memcpy(rest[0], z + i, bytes);
+  memcpy(rest[1], out + i, bytes);
+  memcpy(rest[2], out_grad + i, bytes);
+  const vec derivative = function(vec_loadu(rest[0]), vec_loadu(rest[1]), p);
+  vec_storeu(rest[2], chain(vec_loadu(rest[2]), derivative));
+  memcpy(in_grad + i, rest[2], bytes);
+}
+
+/* 0, but NaN for NaN. */
+INLINE vec vanish(vec a) {
+  return vec_select(vec_equal(a, a), vec_zero(), a);
+}
+
+INLINE vec positive_or(vec z, vec otherwise) {
+  return vec_select(vec_less(vec_zero(), z), z, otherwise);
+}
+
+/* ---- Piecewise linear ------------------------------------------------------------------------- */
+
+INLINE vec relu_value(vec z, vec p) {
+  return vec_max(vec_zero(), z);
+}
+
+INLINE vec relu_derivative(vec in, vec out, vec p) {
+  /* out is positive, zero or NaN */
+  return vec_select(vec_less(vec_zero(), out), vec_set1(1), out);
+}
+
+INLINE vec leaky_relu_value(vec z, vec p) {
+  return positive_or(z, vec_mul(p, z));
+}
+
+INLINE vec leaky_relu_derivative(vec in, vec out, vec p) {
+  const vec left = vec_select(vec_less_equal(in, vec_zero()), p, in);
+  return vec_select(vec_less(vec_zero(), in), vec_set1(1), left);
+}
+
+INLINE vec neat_lelu_value(vec z, vec p) {
+  return leaky_relu_value(z, vec_set1((real)0.005));
+}
+
+INLINE vec neat_lelu_derivative(vec in, vec out, vec p) {
+  return leaky_relu_derivative(out, out, vec_set1((real)0.005));
+}
+
+INLINE vec clipped_relu_value(vec z, vec p) {
+  return vec_min(p, vec_max(vec_zero(), z));
+}
+
+INLINE vec clipped_relu_derivative(vec in, vec out, vec p) {
+  const mask inside = mask_and(vec_less(vec_zero(), out), vec_less(out, p));
+  return vec_select(inside, vec_set1(1), vanish(out));
+}
+
+INLINE vec neat_clamped_value(vec z, vec p) {
+  return vec_clamp(z, -1, 1);
+}
+
+INLINE vec neat_clamped_derivative(vec in, vec out, vec p) {
+  const vec one = vec_set1(1);
+  return vec_select(vec_less(vec_abs(out), one), one, vanish(out));
+}
+
+INLINE vec abs_value(vec z, vec p) {
+  return vec_abs(z);
+}
+
+INLINE vec abs_derivative(vec in, vec out, vec p) {
+  const vec zero = vec_zero(), one = vec_set1(1);
+  const vec left = vec_select(vec_less(in, zero), vec_neg(one), in);
+  return vec_select(vec_less(zero, in), one, left);
+}
+
+INLINE vec neat_hat_value(vec z, vec p) {
+  return vec_max(vec_zero(), vec_sub(vec_set1(1), vec_abs(z)));
+}
+
+INLINE vec neat_hat_derivative(vec in, vec out, vec p) {
+  const vec slope = vec_neg(abs_derivative(in, out, p));
+  return vec_select(vec_less(vec_abs(in), vec_set1(1)), slope, vanish(in));
+}
+
+/* ---- Powers ----------------------------------------------------------------------------------- */
+
+INLINE vec square_value(vec z, vec p) {
+  return vec_mul(z, z);
+}
+
+INLINE vec square_derivative(vec in, vec out, vec p) {
+  return vec_add(in, in);
+}
+
+INLINE vec neat_cube_value(vec z, vec p) {
+  return vec_mul(vec_mul(z, z), z);
+}
+
+INLINE vec neat_cube_derivative(vec in, vec out, vec p) {
+  return vec_mul(vec_set1(3), vec_mul(in, in));
+}
+
+INLINE vec neat_inv_value(vec z, vec p) {
+  const vec inverse = vec_div(vec_set1(1), z);
+  return vec_select(vec_equal(vec_abs(inverse), vec_set1(REAL_INFINITY)), vec_zero(), inverse);
+}
+
+INLINE vec neat_inv_derivative(vec in, vec out, vec p) {
+  return vec_neg(vec_mul(out, out));
+}
+
+/* ---- Exponentials and logarithms -------------------------------------------------------------- */
+
+INLINE vec elu_value(vec z, vec p) {
+  return positive_or(z, vec_mul(p, SLEEF(expm1, u10)(z)));
+}
+
+INLINE vec elu_derivative(vec in, vec out, vec p) {
+  return vec_select(vec_less(vec_zero(), in), vec_set1(1), vec_add(out, p));
+}
+
+INLINE vec neat_elu_value(vec z, vec p) {
+  return positive_or(z, SLEEF(expm1, u10)(z));
+}
+
+INLINE vec neat_elu_derivative(vec in, vec out, vec p) {
+  return elu_derivative(out, out, vec_set1(1));
+}
+
+#define SELU_SCALE ((real)1.0507009873554805)
+#define SELU_ALPHA ((real)(1.0507009873554805 * 1.6732632423543772))
+
+INLINE vec selu_value(vec z, vec p) {
+  const vec left = vec_mul(vec_set1(SELU_ALPHA), SLEEF(expm1, u10)(z));
+  return vec_select(vec_less(vec_zero(), z), vec_mul(vec_set1(SELU_SCALE), z), left);
+}
+
+INLINE vec selu_derivative(vec in, vec out, vec p) {
+  const vec left = vec_add(out, vec_set1(SELU_ALPHA));
+  return vec_select(vec_less(vec_zero(), out), vec_set1(SELU_SCALE), left);
+}
+
+INLINE vec sigmoid_value(vec z, vec p) {
+  return vec_sigmoid(z).value;
+}
+
+INLINE vec sigmoid_derivative(vec in, vec out, vec p) {
+  return vec_mul(out, vec_sub(vec_set1(1), out));
+}
+
+INLINE vec five_clamped(vec z) {
+  return vec_clamp(vec_mul(vec_set1(5), z), -60, 60);
+}
+
+INLINE vec neat_sigmoid_value(vec z, vec p) {
+  return vec_sigmoid(five_clamped(z)).value;
+}
+
+/* The next number inside a clamp at ±60 changes e^z by 64 units of roundoff: well told apart by a
+ * margin of 16 in the output. */
+#define CLAMP_MARGIN (16 * UNIT_ROUNDOFF)
+
+INLINE vec neat_sigmoid_derivative(vec in, vec out, vec p) {
+  const real low = (real)8.756510762696521e-27 * (1 + CLAMP_MARGIN); /* sigmoid(−60) */
+  const vec inside = vec_mul(vec_set1(5), sigmoid_derivative(in, out, p));
+  return vec_select(vec_less(vec_set1(low), out), inside, vanish(out));
+}
+
+INLINE vec neat_exp_value(vec z, vec p) {
+  return SLEEF(exp, u10)(vec_clamp(z, -60, 60));
+}
+
+INLINE vec neat_exp_derivative(vec in, vec out, vec p) {
+  const vec low = vec_set1((real)8.75651076269652e-27 * (1 + CLAMP_MARGIN));   /* e^−60 */
+  const vec high = vec_set1((real)1.1420073898156842e26 * (1 - CLAMP_MARGIN)); /* e^60 */
+  return vec_select(mask_and(vec_less(low, out), vec_less(out, high)), out, vanish(out));
+}
+
+INLINE vec tanh_value(vec z, vec p) {
+  return SLEEF(tanh, u35)(z);
+}
+
+INLINE vec tanh_derivative(vec in, vec out, vec p) {
+  const vec one = vec_set1(1);
+  return vec_mul(vec_sub(one, out), vec_add(one, out));
+}
+
+INLINE vec neat_tanh_value(vec z, vec p) {
+  return SLEEF(tanh, u35)(vec_clamp(vec_mul(vec_set1((real)2.5), z), -60, 60));
+}
+
+INLINE vec neat_tanh_derivative(vec in, vec out, vec p) {
+  /* where the clamp is active out is ±1 */
+  return vec_mul(vec_set1((real)2.5), tanh_derivative(in, out, p));
+}
+
+INLINE vec softplus_value(vec z, vec p) {
+  return vec_softplus(z);
+}
+
+INLINE vec softplus_derivative(vec in, vec out, vec p) {
+  return vec_sigmoid(in).value;
+}
+
+INLINE vec neat_softplus_value(vec z, vec p) {
+  return vec_mul(vec_set1((real)0.2), vec_softplus(five_clamped(z)));
+}
+
+INLINE vec neat_softplus_derivative(vec in, vec out, vec p) {
+  const vec x = five_clamped(in);
+  return vec_select(vec_less(vec_abs(x), vec_set1(60)), vec_sigmoid(x).value, vanish(in));
+}
+
+INLINE vec neat_log_value(vec z, vec p) {
+  return SLEEF(log, u10)(vec_max(vec_set1((real)1e-7), z));
+}
+
+INLINE vec neat_log_derivative(vec in, vec out, vec p) {
+  const mask inside = vec_less(vec_set1((real)1e-7), in);
+  return vec_select(inside, vec_div(vec_set1(1), in), vanish(in));
+}
+
+/* Where e^−z, e^−z² and erfc(z/√2) have become 0: beyond these ends z may be clamped. */
+#define EXP_END      ((real)(sizeof(real) == 4 ? 200 : 2000))
+#define GAUSSIAN_END ((real)(sizeof(real) == 4 ? 12 : 28))
+#define NORMAL_END   ((real)(sizeof(real) == 4 ? 16 : 40))
+
+INLINE vec silu_value(vec z, vec p) {
+  return vec_mul(vec_max(vec_set1(-EXP_END), z), vec_sigmoid(z).value);
+}
+
+INLINE vec silu_derivative(vec in, vec out, vec p) {
+  const vec z = vec_clamp(in, -EXP_END, EXP_END);
+  const sigmoid_pair s = vec_sigmoid(z);
+  return vec_fma(z, vec_mul(s.value, s.complement), s.value);
+}
+
+/* ---- Gaussians, and the normal distribution of gelu ------------------------------------------- */
+
+INLINE vec gaussian_value(vec z, vec p) {
+  const vec x = vec_clamp(z, -GAUSSIAN_END, GAUSSIAN_END);
+  const vec x2 = vec_mul(x, x);
+  return vec_exp_sum(vec_neg(x2), vec_neg(vec_product_error(x, x, x2)));
+}
+
+INLINE vec gaussian_derivative(vec in, vec out, vec p) {
+  /* the clamp keeps infinities finite; out is 0 there */
+  const vec x = vec_clamp(in, -GAUSSIAN_END, GAUSSIAN_END);
+  return vec_mul(vec_mul(vec_set1(-2), x), out);
+}
+
+INLINE vec neat_gauss_value(vec z, vec p) {
+  const vec x = vec_clamp(z, (real)-3.4, (real)3.4), minus_five = vec_set1(-5);
+  const vec x2 = vec_mul(x, x), a = vec_mul(minus_five, x2);
+  const vec low = vec_mul(minus_five, vec_product_error(x, x, x2));
+  return vec_exp_sum(a, vec_add(low, vec_product_error(minus_five, x2, a)));
+}
+
+INLINE vec neat_gauss_derivative(vec in, vec out, vec p) {
+  const vec inside = vec_mul(vec_mul(vec_set1(-10), in), out);
+  return vec_select(vec_less(vec_abs(in), vec_set1((real)3.4)), inside, vanish(in));
+}
+
+#define MINUS_SQRT_HALF     ((real)-0.70710678118654752440L)
+#define MINUS_SQRT_HALF_LOW ((real)(-0.70710678118654752440L - MINUS_SQRT_HALF))
+
+/* z·Φ(z) = z·erfc(x)/2 with x = −z/√2. What rounding left out of x is made good to first order by
+ * erfc'(x)/erfc(x) ≈ −(x + sqrt(x² + 4/π)), exact at 0 and at infinity. */
+INLINE vec gelu_value(vec z, vec p) {
+  const vec a = vec_clamp(z, -NORMAL_END, NORMAL_END), factor = vec_set1(MINUS_SQRT_HALF);
+  const vec x = vec_mul(a, factor);
+  const vec low = vec_fma(a, vec_set1(MINUS_SQRT_HALF_LOW), vec_product_error(a, factor, x));
+  const vec root = vec_sqrt(vec_fma(x, x, vec_set1((real)1.2732395447351627)));
+  const vec y = SLEEF(erfc, u15)(x);
+  const vec twice = vec_sub(y, vec_mul(y, vec_mul(vec_add(x, root), low)));
+  return vec_mul(vec_max(vec_set1(-NORMAL_END), z), vec_mul(vec_set1((real)0.5), twice));
+}
+
+/* Φ(z) + z·φ(z), with Φ(z) = out/z */
+INLINE vec gelu_derivative(vec in, vec out, vec p) {
+  const vec z = vec_clamp(in, -NORMAL_END, NORMAL_END);
+  const vec z2 = vec_mul(z, z), minus_half = vec_set1((real)-0.5);
+  const vec low = vec_mul(minus_half, vec_product_error(z, z, z2));
+  const vec density =
+      vec_mul(vec_set1((real)0.39894228040143268), vec_exp_sum(vec_mul(minus_half, z2), low));
+  const mask is_tiny = vec_less(vec_abs(in), vec_set1((real)1e-20));
+  const mask is_beyond = vec_less_equal(vec_set1(NORMAL_END), in);
+  const vec ratio = vec_div(vec_select(is_beyond, z, out), z);
+  return vec_fma(z, density, vec_select(is_tiny, vec_set1((real)0.5), ratio));
+}
+
+/* ---- Sines ------------------------------------------------------------------------------------ */
+
+INLINE vec sin_value(vec z, vec p) {
+  return vec_sin(z);
+}
+
+INLINE vec sin_derivative(vec in, vec out, vec p) {
+  return vec_cos(in);
+}
+
+INLINE vec neat_sin_value(vec z, vec p) {
+  return vec_sin(five_clamped(z));
+}
+
+INLINE vec neat_sin_derivative(vec in, vec out, vec p) {
+  const vec x = five_clamped(in);
+  const vec inside = vec_mul(vec_set1(5), vec_cos(x));
+  return vec_select(vec_less(vec_abs(x), vec_set1(60)), inside, vanish(in));
+}
+
+/* ---- The kernels ------------------------------------------------------------------------------ */
+
+typedef void value_row(double parameter, const real *in, real *out, size_t count);
+typedef void gradient_row(double parameter, const real *in, const real *out, const real *out_grad,
+                          real *in_grad, size_t count);
+
+#define ROWS(name)                                                                                 \
+  static void name##_values(double parameter, const real *in, real *out, size_t count) {           \
+    map_values(name##_value, parameter, in, out, count);                                           \
+  }                                                                                                \
+  static void name##_gradients(double parameter, const real *in, const real *out,                  \
+                               const real *out_grad, real *in_grad, size_t count) {                \
+    map_gradients(name##_derivative, parameter, in, out, out_grad, in_grad, count);                \
+  }
+
+ROWS(relu)
+ROWS(leaky_relu)
+ROWS(elu)
+ROWS(selu)
+ROWS(gelu)
+ROWS(silu)
+ROWS(softplus)
+ROWS(tanh)
+ROWS(sigmoid)
+ROWS(sin)
+ROWS(gaussian)
+ROWS(square)
+ROWS(abs)
+ROWS(clipped_relu)
+ROWS(neat_sigmoid)
+ROWS(neat_tanh)
+ROWS(neat_sin)
+ROWS(neat_gauss)
+ROWS(neat_elu)
+ROWS(neat_lelu)
+ROWS(neat_softplus)
+ROWS(neat_clamped)
+ROWS(neat_inv)
+ROWS(neat_log)
+ROWS(neat_exp)
+ROWS(neat_hat)
+ROWS(neat_cube)
+
+static void identity_values(double parameter, const real *in, real *out, size_t count) {
+  if (in != out) memcpy(out, in, count * sizeof(real));
+}
+
+static void identity_gradients(double parameter, const real *in, const real *out,
+                               const real *out_grad, real *in_grad, size_t count) {
+  if (out_grad != in_grad) memcpy(in_grad, out_grad, count * sizeof(real));
+}
+
+static const struct {
+  value_row *values;
+  gradient_row *gradients;
+} table[] = {
+#define ENTRY(name)                                                                                \
+  { name##_values, name##_gradients }
+    [BDAG_IDENTITY] = ENTRY(identity),
+    [BDAG_RELU] = ENTRY(relu),
+    [BDAG_LEAKY_RELU] = ENTRY(leaky_relu),
+    [BDAG_ELU] = ENTRY(elu),
+    [BDAG_SELU] = ENTRY(selu),
+    [BDAG_GELU] = ENTRY(gelu),
+    [BDAG_SILU] = ENTRY(silu),
+    [BDAG_SOFTPLUS] = ENTRY(softplus),
+    [BDAG_TANH] = ENTRY(tanh),
+    [BDAG_SIGMOID] = ENTRY(sigmoid),
+    [BDAG_SIN] = ENTRY(sin),
+    [BDAG_GAUSSIAN] = ENTRY(gaussian),
+    [BDAG_SQUARE] = ENTRY(square),
+    [BDAG_ABS] = ENTRY(abs),
+    [BDAG_CLIPPED_RELU] = ENTRY(clipped_relu),
+    [BDAG_NEAT_SIGMOID] = ENTRY(neat_sigmoid),
+    [BDAG_NEAT_TANH] = ENTRY(neat_tanh),
+    [BDAG_NEAT_SIN] = ENTRY(neat_sin),
+    [BDAG_NEAT_GAUSS] = ENTRY(neat_gauss),
+    [BDAG_NEAT_RELU] = ENTRY(relu),
+    [BDAG_NEAT_ELU] = ENTRY(neat_elu),
+    [BDAG_NEAT_LELU] = ENTRY(neat_lelu),
+    [BDAG_NEAT_SELU] = ENTRY(selu),
+    [BDAG_NEAT_SOFTPLUS] = ENTRY(neat_softplus),
+    [BDAG_NEAT_IDENTITY] = ENTRY(identity),
+    [BDAG_NEAT_CLAMPED] = ENTRY(neat_clamped),
+    [BDAG_NEAT_INV] = ENTRY(neat_inv),
+    [BDAG_NEAT_LOG] = ENTRY(neat_log),
+    [BDAG_NEAT_EXP] = ENTRY(neat_exp),
+    [BDAG_NEAT_ABS] = ENTRY(abs),
+    [BDAG_NEAT_HAT] = ENTRY(neat_hat),
+    [BDAG_NEAT_SQUARE] = ENTRY(square),
+    [BDAG_NEAT_CUBE] = ENTRY(neat_cube),
+#undef ENTRY
+};
+
+void NAME(activate)(uint32_t kind, double parameter, const void *in, void *out, size_t count) {
+  assert(kind < sizeof table / sizeof table[0] && table[kind].values != NULL);
+  table[kind].values(parameter, in, out, count);
+}
+
+void NAME(derive)(uint32_t kind, double parameter, const void *in, const void *out,
+                  const void *out_grad, void *in_grad, size_t count) {
+  assert(kind < sizeof table / sizeof table[0] && table[kind].values != NULL);
+  table[kind].gradients(parameter, in, out, out_grad, in_grad, count);
+}

@@ -1,0 +1,62 @@
+/* Which kernels an instruction set and a type have: a table of what the templates were compiled to.
+ * May include kernel.h. */
+#include "kernel/kernel.h"
+
+#define DECLARE(type, isa)                                                                         \
+  void bdag_##type##_panel_##isa(const bdag_panel_job *job);                                       \
+  void bdag_##type##_pull_##isa(const bdag_pull_job *job);                                         \
+  void bdag_##type##_weight_grad_##isa(const bdag_weight_grad_job *job);                           \
+  double bdag_##type##_row_sum_##isa(const void *row, size_t count);                               \
+  void bdag_##type##_activate_##isa(uint32_t kind, double parameter, const void *in, void *out,    \
+                                    size_t count);                                                 \
+  void bdag_##type##_derive_##isa(uint32_t kind, double parameter, const void *in,                 \
+                                  const void *out, const void *out_grad, void *in_grad,            \
+                                  size_t count);                                                   \
+  bdag_status bdag_##type##_loss_##isa(const bdag_loss_job *job, size_t *bad_sample,               \
+                                       size_t *bad_column);
+
+#define KERNELS(isa_number, type_number, type, isa)                                                \
+  {                                                                                                \
+    isa_number, type_number, bdag_##type##_panel_##isa, bdag_##type##_pull_##isa,                  \
+        bdag_##type##_weight_grad_##isa, bdag_##type##_row_sum_##isa,                              \
+        bdag_##type##_activate_##isa, bdag_##type##_derive_##isa, bdag_##type##_loss_##isa         \
+  }
+
+#if defined __x86_64__
+
+DECLARE(f32, baseline)
+DECLARE(f64, baseline)
+DECLARE(f32, avx2)
+DECLARE(f64, avx2)
+DECLARE(f32, avx512)
+DECLARE(f64, avx512)
+
+static const bdag_kernels table[] = {
+    KERNELS(BDAG_ISA_BASELINE, BDAG_FLOAT32, f32, baseline),
+    KERNELS(BDAG_ISA_BASELINE, BDAG_FLOAT64, f64, baseline),
+    KERNELS(BDAG_ISA_AVX2, BDAG_FLOAT32, f32, avx2),
+    KERNELS(BDAG_ISA_AVX2, BDAG_FLOAT64, f64, avx2),
+    KERNELS(BDAG_ISA_AVX512, BDAG_FLOAT32, f32, avx512),
+    KERNELS(BDAG_ISA_AVX512, BDAG_FLOAT64, f64, avx512),
+};
+
+#elif defined __aarch64__
+
+DECLARE(f32, neon)
+DECLARE(f64, neon)
+
+/* every aarch64 processor has NEON: it is the baseline too */
+static const bdag_kernels table[] = {
+    KERNELS(BDAG_ISA_BASELINE, BDAG_FLOAT32, f32, neon),
+    KERNELS(BDAG_ISA_BASELINE, BDAG_FLOAT64, f64, neon),
+    KERNELS(BDAG_ISA_NEON, BDAG_FLOAT32, f32, neon),
+    KERNELS(BDAG_ISA_NEON, BDAG_FLOAT64, f64, neon),
+};
+
+#endif
+
+const bdag_kernels *bdag_kernels_get(bdag_isa isa, bdag_type type) {
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+    if (table[i].isa == isa && table[i].type == type) return &table[i];
+  return NULL;
+}
