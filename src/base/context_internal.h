@@ -41,7 +41,8 @@ struct bdag_context {
 };
 
 /* The registered entry of a kind, or NULL. */
-const bdag_registered_activation *bdag_context_activation(const bdag_context *context, uint32_t kind);
+const bdag_registered_activation *bdag_context_activation(const bdag_context *context,
+                                                          uint32_t kind);
 const bdag_registered_loss *bdag_context_loss(const bdag_context *context, uint32_t kind);
 
 __attribute__((format(printf, 3, 4))) void bdag_log(const bdag_context *context,

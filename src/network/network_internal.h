@@ -25,23 +25,23 @@ struct bdag_network {
   /* vertices, [vertex_count] */
   uint32_t vertex_count;
   uint64_t vertex_capacity;
-  uint8_t *vertex_kind;        /* bdag_vertex_kind */
+  uint8_t *vertex_kind; /* bdag_vertex_kind */
   uint8_t *vertex_removed;
   uint8_t *aggregation;
-  uint32_t *activation;        /* kind */
+  uint32_t *activation;         /* kind */
   double *activation_parameter; /* of a constant: its value */
   double *response;
   uint64_t *bias_parameter;
-  int64_t *key;                /* NULL while every key is the vertex id */
+  int64_t *key; /* NULL while every key is the vertex id */
   /* edges, [edge_count] */
   uint64_t edge_count, edge_capacity;
   uint32_t *source, *target;
-  uint8_t *edge_flags;         /* NULL while all are 0 */
+  uint8_t *edge_flags; /* NULL while all are 0 */
   bdag_parameter_run *run;
   uint64_t run_count, run_capacity;
   /* parameters, [parameter_count] */
   uint64_t parameter_count, value_capacity;
-  double *value;               /* NULL while all are 0 */
+  double *value; /* NULL while all are 0 */
   /* inputs, outputs, losses */
   uint32_t *input;
   uint64_t input_count, input_capacity;
