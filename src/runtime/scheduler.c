@@ -48,7 +48,8 @@ static void release_successors(bdag_run *run, bdag_task_list *list, uint32_t tas
   for (uint64_t i = graph->offset[task]; i < graph->offset[task + 1]; i++) {
     uint32_t s = graph->successor[i];
     /* release: what this task wrote; acquire: what the other predecessors wrote before theirs */
-    if (atomic_fetch_sub_explicit(&run->scheduler->waiting[s], 1, memory_order_acq_rel) != 1) continue;
+    if (atomic_fetch_sub_explicit(&run->scheduler->waiting[s], 1, memory_order_acq_rel) != 1)
+      continue;
     if (best != NO_TASK && graph->priority[s] <= graph->priority[best]) {
       push(run, list, s);
       continue;
@@ -76,8 +77,7 @@ __attribute__((noinline)) static void work_off(bdag_run *run, bdag_task_list lis
   const bdag_task_work *work = run->work;
   const uint64_t saved = work->enter(work->argument);
   while (list.count > 0) {
-    if (list.count > 1 &&
-        atomic_load_explicit(&run->running, memory_order_relaxed) < run->threads)
+    if (list.count > 1 && atomic_load_explicit(&run->running, memory_order_relaxed) < run->threads)
       share(run, split(run, &list));
     const uint32_t task = list.head;
     list.head = run->scheduler->next[task];
@@ -91,7 +91,7 @@ __attribute__((noinline)) static void work_off(bdag_run *run, bdag_task_list lis
 
 /* Only the pragma lives here: ThreadSanitizer does not see through the runtime's own hand-over. */
 __attribute__((noinline, no_sanitize("thread"))) static void share(bdag_run *run,
-                                                                    bdag_task_list list) {
+                                                                   bdag_task_list list) {
   atomic_fetch_add_explicit(&run->running, 1, memory_order_relaxed);
 #pragma omp task firstprivate(run, list) untied
   work_off(run, list);

@@ -21,7 +21,8 @@ typedef struct bdag_task_work {
   void *argument;
 } bdag_task_work;
 
-int bdag_scheduler_create(bdag_scheduler *scheduler, const bdag_context *context, uint32_t capacity);
+int bdag_scheduler_create(bdag_scheduler *scheduler, const bdag_context *context,
+                          uint32_t capacity);
 void bdag_scheduler_destroy(bdag_scheduler *scheduler, const bdag_context *context);
 
 /* Runs every task once. Returns when all are done. `threads` ≥ 1; 1, or a call from inside a parallel

@@ -33,8 +33,8 @@ static bdag_status allocate(bdag_weights **weights, bdag_plan *plan, bdag_type t
   made->type = type;
   atomic_init(&made->references, 1);
   made->state = bdag_allocate_zeroed(context, plan->state_count, size_of(type));
-  made->slots = plan->indirect ? bdag_allocate_zeroed(context, plan->slot_count, size_of(type))
-                               : made->state;
+  made->slots =
+      plan->indirect ? bdag_allocate_zeroed(context, plan->slot_count, size_of(type)) : made->state;
   if (made->state == NULL || made->slots == NULL) {
     bdag_weights_release(made);
     return bdag_fail_memory(error);
@@ -49,11 +49,11 @@ static bdag_status check_match(const bdag_plan *plan, const bdag_network *networ
     return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT, "weights have unknown type %d", (int)type);
   if (network->parameter_count < plan->network_parameters ||
       network->vertex_count < plan->network_vertices || network->edge_count < plan->network_edges)
-    return bdag_fail(error, BDAG_ERROR_MISMATCH,
-                     "the plan was made from another network: it knows %llu parameters, this network "
-                     "has %llu",
-                     (unsigned long long)plan->network_parameters,
-                     (unsigned long long)network->parameter_count);
+    return bdag_fail(
+        error, BDAG_ERROR_MISMATCH,
+        "the plan was made from another network: it knows %llu parameters, this network "
+        "has %llu",
+        (unsigned long long)plan->network_parameters, (unsigned long long)network->parameter_count);
   return BDAG_OK;
 }
 
@@ -80,16 +80,15 @@ static bdag_status make(bdag_weights **weights, bdag_plan *plan, const bdag_netw
   return BDAG_OK;
 }
 
-bdag_status bdag_weights_create(bdag_weights **weights, bdag_plan *plan, const bdag_network *network,
-                                bdag_type type, bdag_error *error) {
+bdag_status bdag_weights_create(bdag_weights **weights, bdag_plan *plan,
+                                const bdag_network *network, bdag_type type, bdag_error *error) {
   return make(weights, plan, network, type, NULL, error);
 }
 
 bdag_status bdag_weights_transfer(bdag_weights **weights, bdag_plan *plan,
                                   const bdag_network *network, const bdag_weights *from,
                                   bdag_error *error) {
-  if (from == NULL)
-    return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT, "`from` must not be NULL");
+  if (from == NULL) return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT, "`from` must not be NULL");
   return make(weights, plan, network, from->type, from, error);
 }
 

@@ -19,8 +19,8 @@ struct bdag_weights {
   _Atomic uint32_t references;
   _Atomic int frozen;
   _Atomic int held; /* by a trainer */
-  void *state; /* [plan->state_count] */
-  void *slots; /* [plan->slot_count] */
+  void *state;      /* [plan->state_count] */
+  void *slots;      /* [plan->slot_count] */
 };
 
 /* Carries changes of `state` over to `slots`; to be called after each change. */

@@ -1,0 +1,262 @@
+/* Engines: buffers for passes over a plan. After creation nothing is allocated.
+ * May include plan and below. */
+#include <omp.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "runtime/engine_internal.h"
+
+/* At 64 samples of float32 a row is four AVX-512 vectors: enough for the register tiles, and the rows
+ * of a layer still fit L2. */
+#define TILE 64u
+/* Gradient buffers beyond the first may take that much memory together. */
+#define GROUP_BYTES          (UINT64_C(512) << 20)
+#define DETERMINISTIC_GROUPS 4u
+/* Below that many edge·samples a pass takes a few microseconds: not worth a team. */
+#define SERIAL_WORK 200000u
+
+static bdag_status check_options(const bdag_plan *plan, const bdag_engine_options *options,
+                                 bdag_error *error) {
+  if (options->size != sizeof *options)
+    return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT,
+                     "engine options have size %zu, expected %zu; use BDAG_ENGINE_OPTIONS_INIT",
+                     options->size, sizeof *options);
+  if (options->type != BDAG_FLOAT32 && options->type != BDAG_FLOAT64)
+    return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT, "unknown type %d", (int)options->type);
+  if (options->max_batch == 0)
+    return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT, "max_batch must be at least 1");
+  if (options->max_batch > UINT64_MAX / 4096 / ((uint64_t)plan->rows + 1))
+    return bdag_fail(error, BDAG_ERROR_LIMIT, "max_batch %llu times %u vertices overflows",
+                     (unsigned long long)options->max_batch, plan->rows);
+  if ((unsigned)options->axis > BDAG_AXIS_SERIAL || (options->keep & ~63u) != 0)
+    return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT, "axis %d or keep %u is unknown",
+                     (int)options->axis, options->keep);
+  if (options->threads > 1024)
+    return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT, "threads %u exceeds 1024",
+                     options->threads);
+  return BDAG_OK;
+}
+
+static uint32_t choose_groups(const bdag_engine *engine) {
+  const bdag_plan *plan = engine->plan;
+  const bdag_engine_options *options = &engine->options;
+  uint64_t wanted = options->threads;
+  if (options->deterministic)
+    wanted = plan->options.accumulation_groups != 0 ? plan->options.accumulation_groups
+                                                    : DETERMINISTIC_GROUPS;
+  else if (options->axis == BDAG_AXIS_SERIAL || options->axis == BDAG_AXIS_VERTICES)
+    wanted = 1;
+  if (wanted > engine->tiles) wanted = engine->tiles;
+  const uint64_t one = plan->slot_count * engine->element + 1;
+  const uint64_t affordable = GROUP_BYTES / one + 1;
+  return (uint32_t)(wanted < affordable ? wanted : affordable);
+}
+
+static void *claim(bdag_engine *engine, uint64_t count, uint64_t size) {
+  if (size != 0 && count > SIZE_MAX / 2 / size) return NULL;
+  engine->bytes += count * size;
+  return bdag_allocate_zeroed(engine->context, count, size);
+}
+
+static int allocate_rows(bdag_engine *engine) {
+  const bdag_plan *plan = engine->plan;
+  const uint32_t keep = engine->options.keep;
+  const uint64_t row = (uint64_t)engine->tile * engine->element, all = engine->tiles * plan->rows;
+  engine->out = claim(engine, all, row);
+  engine->in_full = (keep & BDAG_KEEP_IN) != 0;
+  engine->in_rows = engine->in_full ? plan->rows - plan->first_neuron : plan->in_rows;
+  engine->in = claim(engine, engine->tiles * engine->in_rows, row);
+  int failed = engine->out == NULL || engine->in == NULL;
+  if (!plan->has_loss) return failed;
+  engine->out_grad = claim(engine, all, row);
+  engine->in_grad = (keep & BDAG_KEEP_OUT_GRAD) ? claim(engine, all, row) : engine->out_grad;
+  return failed || engine->out_grad == NULL || engine->in_grad == NULL;
+}
+
+static int allocate_gradients(bdag_engine *engine) {
+  const bdag_plan *plan = engine->plan;
+  if (!plan->has_loss) return 0;
+  engine->groups = choose_groups(engine);
+  engine->gradient = claim(engine, engine->groups * plan->slot_count, engine->element);
+  engine->state_gradient =
+      plan->indirect ? claim(engine, plan->state_count, engine->element) : engine->gradient;
+  engine->zeros = claim(engine, plan->rows, engine->element);
+  engine->targets =
+      claim(engine, engine->tiles * plan->target_count, (uint64_t)engine->tile * engine->element);
+  engine->sample_weight = claim(engine, engine->tiles * engine->tile, sizeof(double));
+  engine->factor = claim(engine, engine->tiles * engine->tile, sizeof(double));
+  engine->sample_loss = claim(engine, engine->tiles * engine->tile, sizeof(double));
+  engine->has_left_out = claim(engine, engine->tiles, 1);
+  return engine->gradient == NULL || engine->state_gradient == NULL || engine->zeros == NULL ||
+         engine->targets == NULL || engine->sample_weight == NULL || engine->factor == NULL ||
+         engine->sample_loss == NULL || engine->has_left_out == NULL;
+}
+
+/* Scratch of a worker: a row of derivatives; three rows of doubles for losses; a user's loss needs its
+ * vertices' rows side by side, out and out_grad. */
+static int allocate_scratch(bdag_engine *engine) {
+  const bdag_plan *plan = engine->plan;
+  uint32_t most = 0;
+  uint64_t of_batch = 0;
+  for (uint32_t t = 0; t < plan->loss_count; t++) {
+    const bdag_plan_loss *loss = &plan->loss[t];
+    if (loss->vertex_count > most) most = loss->vertex_count;
+    if (loss->whole_batch) of_batch += loss->vertex_count;
+  }
+  int user_loss = 0;
+  for (uint32_t t = 0; t < plan->loss_count; t++) user_loss |= plan->loss[t].registered;
+  const uint64_t rows = user_loss ? 2 * (uint64_t)most + 2 : 2;
+  engine->scratch_bytes = (rows * engine->element + 4 * sizeof(double)) * engine->tile;
+  engine->scratch_bytes = (engine->scratch_bytes + 127) / 128 * 128;
+  engine->scratch = claim(engine, engine->options.threads, engine->scratch_bytes);
+  engine->loss_column = claim(engine, most, sizeof *engine->loss_column);
+  engine->batch_rows =
+      claim(engine, 3 * of_batch * engine->tiles, (uint64_t)engine->tile * engine->element);
+  engine->batch_loss =
+      claim(engine, of_batch > 0 ? engine->tiles : 0, (uint64_t)engine->tile * sizeof(double));
+  if (engine->scratch == NULL || engine->loss_column == NULL || engine->batch_rows == NULL ||
+      engine->batch_loss == NULL)
+    return 1;
+  for (uint32_t i = 0; i < most; i++) engine->loss_column[i] = i;
+  return bdag_scheduler_create(&engine->scheduler, engine->context, plan->tasks);
+}
+
+/* Constants keep their rows for good: no pass writes them. */
+static void fill_constants(bdag_engine *engine) {
+  const bdag_plan *plan = engine->plan;
+  for (uint64_t t = 0; t < engine->tiles; t++) {
+    char *rows = bdag_tile_rows(engine, engine->out, t, plan->rows);
+    for (uint32_t i = 0; i < plan->constant_count; i++)
+      for (uint32_t s = 0; s < engine->tile; s++) {
+        const uint64_t at = (uint64_t)plan->constant_row[i] * engine->tile + s;
+        if (engine->options.type == BDAG_FLOAT32)
+          ((float *)rows)[at] = (float)plan->constant_value[i];
+        else
+          ((double *)rows)[at] = plan->constant_value[i];
+      }
+  }
+}
+
+static uint32_t choose_tile(const bdag_engine *engine) {
+  if (engine->plan->tile != 0) return engine->plan->tile;
+  const uint64_t needed =
+      (engine->options.max_batch + BDAG_ROW_QUANTUM - 1) / BDAG_ROW_QUANTUM * BDAG_ROW_QUANTUM;
+  return needed < TILE ? (uint32_t)needed : TILE;
+}
+
+bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,
+                               const bdag_engine_options *options, bdag_error *error) {
+  static const bdag_engine_options defaults = BDAG_ENGINE_OPTIONS_INIT;
+  if (engine == NULL || plan == NULL)
+    return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT, "engine and plan must not be NULL");
+  *engine = NULL;
+  if (options == NULL) options = &defaults;
+  const bdag_status status = check_options(plan, options, error);
+  if (status != BDAG_OK) return status;
+  bdag_engine *made = bdag_allocate_zeroed(plan->context, 1, sizeof *made);
+  if (made == NULL) return bdag_fail_memory(error);
+  made->context = plan->context;
+  made->plan = bdag_plan_retain(plan);
+  made->options = *options;
+  if (made->options.threads == 0) made->options.threads = bdag_context_threads(plan->context);
+  if (made->options.axis == BDAG_AXIS_SERIAL) made->options.threads = 1;
+  made->kernels = bdag_kernels_get(plan->context->isa, options->type);
+  made->element = options->type == BDAG_FLOAT32 ? sizeof(float) : sizeof(double);
+  made->flush_to_zero =
+      options->flush_to_zero < 0 ? options->type == BDAG_FLOAT32 : options->flush_to_zero;
+  made->tile = choose_tile(made);
+  made->tiles = (options->max_batch + made->tile - 1) / made->tile;
+  made->bytes = sizeof *made;
+  if (allocate_rows(made) || allocate_gradients(made) || allocate_scratch(made)) {
+    const unsigned long long bytes = made->bytes;
+    bdag_engine_destroy(made);
+    return bdag_fail(error, BDAG_ERROR_OUT_OF_MEMORY,
+                     "an engine for %u vertices and batches up to %llu needs more than %llu bytes; "
+                     "use a smaller max_batch or keep less",
+                     plan->rows, (unsigned long long)options->max_batch, bytes);
+  }
+  fill_constants(made);
+  *engine = made;
+  return BDAG_OK;
+}
+
+void bdag_engine_destroy(bdag_engine *engine) {
+  if (engine == NULL) return;
+  const bdag_context *context = engine->context;
+  bdag_free(context, engine->out);
+  bdag_free(context, engine->in);
+  if (engine->in_grad != engine->out_grad) bdag_free(context, engine->in_grad);
+  bdag_free(context, engine->out_grad);
+  if (engine->state_gradient != engine->gradient) bdag_free(context, engine->state_gradient);
+  bdag_free(context, engine->gradient);
+  bdag_free(context, engine->zeros);
+  bdag_free(context, engine->targets);
+  bdag_free(context, engine->sample_weight);
+  bdag_free(context, engine->factor);
+  bdag_free(context, engine->sample_loss);
+  bdag_free(context, engine->has_left_out);
+  bdag_free(context, engine->scratch);
+  bdag_free(context, engine->loss_column);
+  bdag_free(context, engine->batch_rows);
+  bdag_free(context, engine->batch_loss);
+  bdag_scheduler_destroy(&engine->scheduler, context);
+  bdag_plan_release(engine->plan);
+  bdag_free(context, engine);
+}
+
+void bdag_engine_cancel(bdag_engine *engine) {
+  if (engine != NULL) atomic_store_explicit(&engine->cancelled, 1, memory_order_relaxed);
+}
+
+void bdag_engine_last_failure(const bdag_engine *engine, bdag_failure *failure) {
+  *failure = engine->failure;
+}
+
+void bdag_engine_fail(bdag_engine *engine, bdag_status status, uint64_t vertex, uint64_t sample,
+                      uint64_t column) {
+  int expected = BDAG_OK;
+  if (!atomic_compare_exchange_strong(&engine->status, &expected, (int)status)) return;
+  engine->failure = (bdag_failure){status, vertex, sample, column};
+}
+
+void *bdag_engine_scratch(const bdag_engine *engine) {
+  const int worker = engine->pass_threads > 1 ? omp_get_thread_num() : 0;
+  return engine->scratch + (size_t)worker * engine->scratch_bytes;
+}
+
+uint32_t bdag_engine_tile(const bdag_engine *engine) {
+  return engine->tile;
+}
+
+/* Tiles balance when they divide evenly or are many; otherwise the graph must be wide enough. */
+bdag_axis bdag_engine_choose_axis(const bdag_engine *engine, uint64_t tiles, int backward) {
+  const bdag_plan *plan = engine->plan;
+  const uint64_t threads = engine->options.threads;
+  if (threads == 1 || omp_in_parallel()) return BDAG_AXIS_SERIAL;
+  if (engine->options.axis != BDAG_AXIS_AUTO) return engine->options.axis;
+  if (plan->edges * tiles * engine->tile < SERIAL_WORK) return BDAG_AXIS_SERIAL;
+  const int balanced = tiles % threads == 0 || tiles >= 4 * threads;
+  const int buffered = !backward || engine->groups >= threads;
+  if (tiles >= threads && balanced && buffered) return BDAG_AXIS_TILES;
+  if (plan->tasks >= 4 * threads) return BDAG_AXIS_VERTICES;
+  return tiles > 1 ? BDAG_AXIS_TILES : BDAG_AXIS_SERIAL;
+}
+
+bdag_status bdag_engine_describe(const bdag_engine *engine, bdag_engine_info *info) {
+  if (engine == NULL || info == NULL || info->size != sizeof *info)
+    return BDAG_ERROR_INVALID_ARGUMENT;
+  const uint64_t gradients = engine->groups * engine->plan->slot_count * engine->element;
+  *info = (bdag_engine_info){.size = sizeof *info,
+                             .bytes = engine->bytes,
+                             .gradient_bytes = gradients,
+                             .tile = engine->tile,
+                             .groups = engine->groups,
+                             .threads = engine->options.threads,
+                             .axis = bdag_engine_choose_axis(engine, engine->tiles, 1)};
+  return BDAG_OK;
+}
+
+const void *bdag_engine_state_gradient(const bdag_engine *engine) {
+  return engine->backward_done ? engine->state_gradient : NULL;
+}

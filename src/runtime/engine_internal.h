@@ -1,0 +1,102 @@
+/* The engine's fields and the steps of a pass. Floor 3; may include plan and below.
+ *
+ * A batch is cut into tiles of `tile` samples; within a tile a row is `tile` consecutive numbers:
+ * out[tile][row][sample]. The last tile may be shorter; the lanes up to the next multiple of 16 repeat
+ * its last sample with out_grad 0. */
+#ifndef BDAG_RUNTIME_ENGINE_INTERNAL_H
+#define BDAG_RUNTIME_ENGINE_INTERNAL_H
+
+#include "runtime/scheduler.h"
+#include "runtime/weights.h"
+
+struct bdag_engine {
+  const bdag_context *context;
+  bdag_plan *plan;
+  const bdag_kernels *kernels;
+  bdag_engine_options options;
+  size_t element;  /* bytes a number */
+  uint32_t tile;   /* samples a tile */
+  uint64_t tiles;  /* for max_batch */
+  uint32_t groups; /* gradient buffers */
+  int flush_to_zero;
+  uint64_t bytes;
+
+  char *out, *in, *out_grad, *in_grad; /* in_grad may be out_grad; in NULL without rows to keep */
+  uint32_t in_rows;                    /* rows of `in` a tile */
+  int in_full;                         /* `in` is kept for every neuron */
+  char *gradient;                      /* [groups][slot_count] */
+  char *state_gradient;                /* indirect plans: [state_count], else gradient */
+  char *targets;                       /* [tiles][target_count][tile] */
+  char *zeros;                         /* [most targets or rows of one job] */
+  double *sample_weight, *factor, *sample_loss; /* [tiles · tile]: c_s, c_s/Z, ℓ_s */
+  uint8_t *has_left_out; /* [tiles] samples of weight 0 whose rows are not finite */
+  char *scratch;         /* [threads][scratch_bytes] */
+  size_t scratch_bytes;
+  char *batch_rows;      /* callbacks for the whole batch: out, targets, out_grad of each */
+  double *batch_loss;    /* [tiles · tile], for those callbacks */
+  uint32_t *loss_column; /* [most vertices of a term] 0, 1, 2, … */
+  bdag_scheduler scheduler;
+
+  /* the pass that runs, or the last one */
+  const bdag_weights *weights;
+  uint64_t batch, batch_tiles;
+  uint32_t pass_groups, pass_threads;
+  int forward_done, backward_done; /* by the last pass */
+  int has_gradient, accumulate;    /* something to accumulate onto; this pass does */
+  _Atomic int cancelled;
+  _Atomic int status; /* first failure */
+  bdag_failure failure;
+};
+
+/* Samples of a tile, and the lanes that are computed for them. */
+static inline uint64_t bdag_tile_samples(const bdag_engine *engine, uint64_t tile) {
+  const uint64_t rest = engine->batch - tile * engine->tile;
+  return rest < engine->tile ? rest : engine->tile;
+}
+
+static inline size_t bdag_tile_lanes(const bdag_engine *engine, uint64_t tile) {
+  const uint64_t quantum = BDAG_ROW_QUANTUM;
+  return (size_t)((bdag_tile_samples(engine, tile) + quantum - 1) / quantum * quantum);
+}
+
+/* First row of a tile in one of the row buffers. */
+static inline char *bdag_tile_rows(const bdag_engine *engine, char *rows, uint64_t tile,
+                                   uint32_t rows_a_tile) {
+  return rows + tile * rows_a_tile * engine->tile * engine->element;
+}
+
+static inline int bdag_engine_failed(const bdag_engine *engine) {
+  return atomic_load_explicit(&engine->status, memory_order_relaxed) != BDAG_OK;
+}
+
+/* Notes the first failure of a pass; later tasks skip their work. */
+void bdag_engine_fail(bdag_engine *engine, bdag_status status, uint64_t vertex, uint64_t sample,
+                      uint64_t column);
+/* Scratch of the calling worker. */
+void *bdag_engine_scratch(const bdag_engine *engine);
+
+/* Threads for a pass over this many tiles, and the axis. */
+bdag_axis bdag_engine_choose_axis(const bdag_engine *engine, uint64_t tiles, int backward);
+
+/* The caller's numbers into the rows of a tile, and outputs back. */
+void bdag_load_inputs(bdag_engine *engine, uint64_t tile, const bdag_array *x);
+void bdag_load_targets(bdag_engine *engine, uint64_t tile, const bdag_array *targets);
+void bdag_store_outputs(bdag_engine *engine, uint64_t tile, const bdag_array *y, int read_out);
+
+/* Loss of a tile: sample losses, and with `want_grad` out_grad of the vertices in N_loss. */
+void bdag_loss_tile(bdag_engine *engine, uint64_t tile, int want_grad);
+/* Terms that see the whole batch; before the tiles. */
+void bdag_loss_batch(bdag_engine *engine);
+/* Sums Σ_s factor_s · ℓ_s in the order of the samples. */
+double bdag_loss_total(const bdag_engine *engine);
+
+/* One task of the forward or backward pass on one tile. */
+void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t tile);
+void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t tile, uint32_t group,
+                        int accumulate);
+void bdag_backward_inputs(bdag_engine *engine, uint64_t tile);
+
+/* Gradient buffers into the first one by a fixed tree, slots into parameters. */
+void bdag_reduce_gradients(bdag_engine *engine, uint32_t threads);
+
+#endif
