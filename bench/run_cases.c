@@ -1,0 +1,305 @@
+/* Cases × batches × threads; the phases of each combination are measured interleaved. */
+#include "run_cases.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "verify.h"
+
+void bench_progress(const bench_settings *settings, const char *what, double done, double total,
+                    double seconds) {
+  if (settings->quiet) return;
+  const double left = done > 0.0 ? seconds * (total - done) / done : 0.0;
+  const int terminal = isatty(STDERR_FILENO);
+  fprintf(stderr, "%s[%3.0f %%] %-40.40s", terminal ? "\r" : "", 100.0 * done / total, what);
+  if (done > 0.0) fprintf(stderr, " ETA %d:%02d", (int)left / 60, (int)left % 60);
+  fputs(terminal ? "   " : "\n", stderr);
+}
+
+void bench_progress_clear(const bench_settings *settings) {
+  if (!settings->quiet && isatty(STDERR_FILENO)) fprintf(stderr, "\r%64s\r", "");
+}
+
+/* Rows and weights touched once: DESIGN's least traffic, whatever the caches do. */
+static double least_bytes(const bench_subject *s, bench_phase phase) {
+  const double size = (double)bench_type_size(s->settings->type), index = sizeof(uint32_t);
+  const double row = (double)s->vertices * (double)s->batch * size, edges = (double)s->edges;
+  const double forward = 2.0 * row + edges * (size + index);
+  const double backward = 3.0 * row + edges * (2.0 * size + index);
+  switch (phase) {
+  case BENCH_FORWARD:
+    return forward;
+  case BENCH_BACKWARD:
+    return backward;
+  case BENCH_BOTH:
+    return forward + backward;
+  case BENCH_STEP:
+    return forward + backward + 3.0 * edges * size;
+  default:
+    return 0.0;
+  }
+}
+
+static double useful_flops(const bench_subject *s, bench_phase phase) {
+  const double batch = (double)s->batch;
+  const double forward = 2.0 * (double)s->edges * batch;
+  const double backward = 2.0 * (double)(s->weight_edges + s->out_edges) * batch;
+  switch (phase) {
+  case BENCH_FORWARD:
+    return forward;
+  case BENCH_BACKWARD:
+    return backward;
+  case BENCH_BOTH:
+    return forward + backward;
+  case BENCH_STEP:
+    return forward + backward + 2.0 * (double)s->weight_edges;
+  default:
+    return 0.0;
+  }
+}
+
+void bench_row_describe(bench_row *row, const bench_subject *s, bench_phase phase,
+                        const bench_machine *machine) {
+  const size_t size = bench_type_size(s->settings->type);
+  const int is_pass = (BENCH_PHASE_BIT(phase) & BENCH_PASSES) != 0;
+  row->name = s->name;
+  row->phase = bench_phase_name(phase);
+  row->implementation = "backdag";
+  row->batch = is_pass ? s->batch : 0;
+  row->threads = s->threads;
+  row->type = s->settings->type == BDAG_FLOAT32 ? "float32" : "float64";
+  row->valid = 1;
+  row->edge_samples = is_pass ? (double)s->edges * (double)s->batch : 0.0;
+  row->flops = useful_flops(s, phase);
+  row->bytes = least_bytes(s, phase);
+  row->row_bytes = row->edge_samples * (double)size;
+  row->memory = s->plan_bytes + s->engine_bytes;
+  if (!is_pass || machine->ceilings.threads == 0) return;
+  const bench_ceilings *ceilings = &machine->ceilings;
+  const int level = bench_ceiling_level(ceilings, row->bytes, s->threads);
+  row->peak = bench_ceiling_fma(ceilings, size, s->threads);
+  row->level = ceilings->read[level].name;
+  row->bandwidth = bench_ceiling_read(ceilings, level, s->threads);
+}
+
+int bench_check_liveness(bench_subject *subject, char *note, size_t size) {
+  bench_liveness liveness;
+  const bdag_status status = bench_liveness_count(subject, &liveness);
+  const double wanted = subject->the_case != NULL ? subject->the_case->alive : 0.0;
+  if (status != BDAG_OK)
+    snprintf(note, size, "backward pass: %s", bdag_status_string(status));
+  else if (liveness.infinite > 0)
+    snprintf(note, size, "%llu in_grads are not finite: no measurement of a backward pass",
+             (unsigned long long)liveness.infinite);
+  else if (liveness.alive < wanted)
+    snprintf(note, size,
+             "only %.2g %% of the in_grads differ from 0 (%.0f %% wanted): no measurement",
+             100.0 * liveness.alive, 100.0 * wanted);
+  else
+    return 1;
+  return 0;
+}
+
+typedef struct run_state {
+  const bench_settings *settings;
+  const bench_machine *machine;
+  bdag_context *context;
+  json_t *rows;
+  uint64_t failures;
+  double begin, done, total; /* units of progress: alternatives */
+} run_state;
+
+static double run_pace(void *user, uint64_t repetitions) {
+  double seconds = 0.0;
+  for (uint64_t r = 0; r < repetitions; r++) seconds += bench_pace();
+  return seconds;
+}
+
+static void emit(run_state *state, bench_row *row) {
+  bench_progress_clear(state->settings);
+  bench_table_row(stdout, row);
+  fflush(stdout);
+  json_array_append_new(state->rows, bench_row_json(row));
+  state->failures += !row->valid;
+}
+
+static void emit_invalid(run_state *state, const bench_subject *subject, uint32_t phases,
+                         const char *note) {
+  for (int p = 0; p < BENCH_PHASES; p++) {
+    if (!(phases & BENCH_PHASE_BIT(p))) continue;
+    bench_row row = {0};
+    bench_row_describe(&row, subject, p, state->machine);
+    row.valid = 0;
+    snprintf(row.note, sizeof row.note, "%s", note);
+    emit(state, &row);
+  }
+}
+
+/* Measures the phases interleaved and reports them; a forward pass is always among them where a
+ * backward pass is, because of the ratio. */
+static void measure_phases(run_state *state, bench_subject *subject, uint32_t phases) {
+  const uint32_t backward = BENCH_PHASE_BIT(BENCH_BACKWARD);
+  const uint32_t measured = phases & backward ? phases | BENCH_PHASE_BIT(BENCH_FORWARD) : phases;
+  bench_alternative alternatives[BENCH_PHASES + 1] = {0};
+  bench_phase phase_of[BENCH_PHASES];
+  uint64_t count = 0;
+  for (int p = 0; p < BENCH_PHASES; p++) {
+    if (!(measured & BENCH_PHASE_BIT(p))) continue;
+    alternatives[count] =
+        (bench_alternative){bench_phase_name(p), bench_subject_run(p), subject, .inner = 1};
+    phase_of[count++] = p;
+  }
+  alternatives[count] = (bench_alternative){"pace", run_pace, NULL, .inner = 1};
+  /* Once before the caller is pinned: the team's threads inherit its processors. */
+  alternatives[0].run(subject, 1);
+  bench_pin_caller(state->settings->pin);
+  bench_measure(alternatives, count + 1, &state->settings->effort);
+  bench_pin_caller(0);
+  const double pace = bench_describe(alternatives[count].seconds, alternatives[count].count).median;
+  double forward = 0.0;
+  for (uint64_t i = 0; i < count; i++) {
+    const bench_phase phase = phase_of[i];
+    const bench_alternative *a = &alternatives[i];
+    const double median = bench_describe(a->seconds, a->count).median;
+    if (phase == BENCH_FORWARD) forward = median;
+    if (!(phases & BENCH_PHASE_BIT(phase))) continue;
+    bench_row row = {0};
+    bench_row_describe(&row, subject, phase, state->machine);
+    row.seconds = a->seconds;
+    row.count = a->count;
+    row.pace = pace;
+    if (phase == BENCH_BACKWARD) {
+      row.backward_forward = median / forward;
+      row.bound = (double)(subject->weight_edges + subject->out_edges) / (double)subject->edges;
+    }
+    if (a->failed) {
+      row.valid = 0;
+      snprintf(row.note, sizeof row.note, "%.150s", subject->error.message);
+    }
+    emit(state, &row);
+  }
+  bench_alternatives_clear(alternatives, count + 1);
+}
+
+static void run_passes(run_state *state, bench_subject *subject, uint32_t phases, uint64_t batch,
+                       uint32_t threads) {
+  char what[64];
+  snprintf(what, sizeof what, "%.24s, batch %llu, %u threads", subject->name,
+           (unsigned long long)batch, threads);
+  bench_progress(state->settings, what, state->done, state->total, bench_now() - state->begin);
+  const uint32_t forward = BENCH_PHASE_BIT(BENCH_FORWARD), step = BENCH_PHASE_BIT(BENCH_STEP);
+  const bdag_status status = bench_subject_configure(subject, batch, threads, (phases & step) != 0);
+  if (status != BDAG_OK) {
+    emit_invalid(state, subject, phases, subject->error.message);
+    return;
+  }
+  if (state->settings->verify) {
+    bench_verification verification;
+    bench_verify(subject, (phases & ~forward) != 0, (phases & step) != 0, &verification);
+    if (!verification.correct) {
+      char note[200];
+      snprintf(note, sizeof note, "WRONG RESULT: %.180s", verification.message);
+      emit_invalid(state, subject, phases, note);
+      return;
+    }
+  }
+  char note[200];
+  if ((phases & ~forward) != 0 && !bench_check_liveness(subject, note, sizeof note)) {
+    if (phases & forward) measure_phases(state, subject, forward);
+    emit_invalid(state, subject, phases & ~forward, note);
+    return;
+  }
+  measure_phases(state, subject, phases);
+}
+
+/* Bits of a case's phases under these settings. */
+static uint32_t phases_of(const bench_settings *settings, const bench_case *the_case) {
+  if (settings->phases != 0) return settings->phases;
+  return the_case != NULL ? the_case->phases
+                          : BENCH_PHASE_BIT(BENCH_FORWARD) | BENCH_PHASE_BIT(BENCH_BACKWARD);
+}
+
+static uint64_t batches_of(const bench_settings *settings, const bench_case *the_case,
+                           uint64_t batches[BENCH_LIST]) {
+  uint64_t count = 0;
+  for (; count < BENCH_LIST && settings->batches[count] != 0; count++)
+    batches[count] = settings->batches[count];
+  if (count > 0) return count;
+  for (; the_case != NULL && count < BENCH_BATCHES && the_case->batches[count] != 0; count++)
+    batches[count] = the_case->batches[count];
+  if (count == 0) batches[count++] = 64;
+  return count;
+}
+
+static double units_of(const bench_settings *settings, const bench_case *the_case) {
+  uint64_t batches[BENCH_LIST];
+  const uint64_t combinations = batches_of(settings, the_case, batches);
+  uint64_t threads = 0;
+  while (threads < BENCH_LIST && settings->threads[threads] != 0) threads++;
+  const uint32_t phases = phases_of(settings, the_case);
+  const int passes = __builtin_popcount(phases & BENCH_PASSES);
+  return (double)combinations * (double)(threads > 0 ? threads : 1) * (passes + 1) +
+         __builtin_popcount(phases & ~BENCH_PASSES);
+}
+
+static void run_case(run_state *state, const bench_case *the_case, const char *path) {
+  const bench_settings *settings = state->settings;
+  const char *name = the_case != NULL ? the_case->name : path;
+  bench_progress(settings, name, state->done, state->total, bench_now() - state->begin);
+  bench_subject *subject = bench_subject_create(state->context, settings, the_case, path);
+  if (subject == NULL) {
+    state->failures++;
+    return;
+  }
+  uint64_t batches[BENCH_LIST];
+  const uint64_t batch_count = batches_of(settings, the_case, batches);
+  uint32_t phases = phases_of(settings, the_case);
+  if (!subject->has_loss) phases &= ~(BENCH_PASSES & ~BENCH_PHASE_BIT(BENCH_FORWARD));
+  const uint32_t passes = phases & BENCH_PASSES, others = phases & ~BENCH_PASSES;
+  for (uint64_t b = 0; b < batch_count && passes != 0; b++)
+    for (uint64_t t = 0; t == 0 || (t < BENCH_LIST && settings->threads[t] != 0); t++) {
+      const uint32_t threads =
+          settings->threads[t] != 0 ? settings->threads[t] : bdag_context_threads(state->context);
+      run_passes(state, subject, passes, batches[b], threads);
+      state->done += __builtin_popcount(passes) + 1;
+    }
+  if (others != 0) {
+    subject->batch = batches[0];
+    subject->threads = bdag_context_threads(state->context);
+    measure_phases(state, subject, others);
+    state->done += __builtin_popcount(others);
+  }
+  bench_subject_destroy(subject);
+}
+
+static int is_selected(const char *const *names, uint64_t count, const bench_case *the_case) {
+  if (count == 0) return the_case->in_default_set;
+  for (uint64_t i = 0; i < count; i++)
+    if (strcmp(names[i], the_case->name) == 0 || strcmp(names[i], "all") == 0) return 1;
+  return 0;
+}
+
+uint64_t bench_run_cases(const bench_settings *settings, const bench_machine *machine,
+                         const char *const *names, uint64_t count, json_t *report) {
+  uint32_t most = 0;
+  for (int t = 0; t < BENCH_LIST; t++)
+    if (settings->threads[t] > most) most = settings->threads[t];
+  run_state state = {settings, machine, .begin = bench_now()};
+  state.context = bench_context_create(settings, most);
+  state.rows = json_object_get(report, "rows");
+  for (size_t i = 0; i < bench_case_count; i++)
+    if (is_selected(names, count, &bench_cases[i]))
+      state.total += units_of(settings, &bench_cases[i]);
+  for (uint64_t i = 0; i < count; i++)
+    if (bench_case_find(names[i]) == NULL && strcmp(names[i], "all") != 0)
+      state.total += units_of(settings, NULL);
+  bench_table_header(stdout);
+  for (size_t i = 0; i < bench_case_count; i++)
+    if (is_selected(names, count, &bench_cases[i])) run_case(&state, &bench_cases[i], NULL);
+  for (uint64_t i = 0; i < count; i++)
+    if (bench_case_find(names[i]) == NULL && strcmp(names[i], "all") != 0)
+      run_case(&state, NULL, names[i]);
+  bench_progress_clear(settings);
+  bdag_context_destroy(state.context);
+  return state.failures;
+}

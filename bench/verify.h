@@ -1,0 +1,38 @@
+/* Results of the engine against the oracle, before any time of them is believed. */
+#ifndef BENCH_VERIFY_H
+#define BENCH_VERIFY_H
+
+#include "subject.h"
+
+typedef struct bench_verification {
+  int correct; /* 0: a result is wrong, `message` says which */
+  int checked_backward, checked_step;
+  uint64_t samples; /* of each member that the oracle worked out */
+  double worst;     /* largest relative distance of an array from the oracle's */
+  char message[256];
+} bench_verification;
+
+/* Passes over the whole batch in which only some samples have a weight, compared with the oracle's
+ * passes over those samples: outputs, and with `backward` loss and gradients, and with `step` the
+ * change of the weights in one training step. */
+void bench_verify(bench_subject *subject, int backward, int step, bench_verification *result);
+
+typedef struct bench_liveness {
+  double alive;      /* share of the in_grads that are not 0 */
+  uint64_t infinite; /* in_grads that are not finite */
+} bench_liveness;
+
+/* In_grads of one backward pass over the whole batch, of the vertices that reach Loss and are no
+ * inputs. Returns the status of the pass. */
+bdag_status bench_liveness_count(bench_subject *subject, bench_liveness *liveness);
+
+/* Compares values[count] with expected[count]: relative distance of the two in the Euclidean norm, and
+ * how many elements are off by more than 1 % of their size and the root mean square. */
+typedef struct bench_distance {
+  double difference, norm, largest; /* sums of squares; largest |expected| */
+  uint64_t count, off;
+} bench_distance;
+void bench_distance_add(bench_distance *distance, double value, double expected, double rms);
+double bench_distance_relative(const bench_distance *distance);
+
+#endif
