@@ -1,0 +1,81 @@
+/* Helpers of the kernel tests. */
+#include "kernel_check.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/context_internal.h"
+#include "base/cpu.h"
+
+const bdag_kernels *kernels_at(int index) {
+  for (int isa = BDAG_ISA_BASELINE; isa <= BDAG_ISA_NEON; isa++) {
+    if (!bdag_isa_available((bdag_isa)isa)) continue;
+    if (index < 2) return bdag_kernels_get((bdag_isa)isa, index == 0 ? BDAG_FLOAT32 : BDAG_FLOAT64);
+    index -= 2;
+  }
+  return NULL;
+}
+
+const char *kernels_name(const bdag_kernels *kernels) {
+  static char name[32];
+  snprintf(name, sizeof name, "%s f%d", bdag_isa_name(kernels->isa),
+           kernels->type == BDAG_FLOAT32 ? 32 : 64);
+  return name;
+}
+
+size_t element_size(bdag_type type) {
+  return type == BDAG_FLOAT32 ? sizeof(float) : sizeof(double);
+}
+
+long double get(bdag_type type, const void *numbers, size_t i) {
+  return type == BDAG_FLOAT32 ? (long double)((const float *)numbers)[i]
+                              : (long double)((const double *)numbers)[i];
+}
+
+void set(bdag_type type, void *numbers, size_t i, long double value) {
+  if (type == BDAG_FLOAT32)
+    ((float *)numbers)[i] = (float)value;
+  else
+    ((double *)numbers)[i] = (double)value;
+}
+
+long double rounded(bdag_type type, long double value) {
+  return type == BDAG_FLOAT32 ? (long double)(float)value : (long double)(double)value;
+}
+
+int same(bdag_type type, const void *a, size_t i, const void *b, size_t j) {
+  const size_t size = element_size(type);
+  const char *const x = (const char *)a + i * size, *const y = (const char *)b + j * size;
+  return memcmp(x, y, size) == 0 || (isnan(get(type, a, i)) && isnan(get(type, b, j)));
+}
+
+long double unit_roundoff(bdag_type type) {
+  return type == BDAG_FLOAT32 ? 0x1p-24L : 0x1p-53L;
+}
+
+long double smallest_normal(bdag_type type) {
+  return type == BDAG_FLOAT32 ? (long double)FLT_MIN : (long double)DBL_MIN;
+}
+
+long double unit_in_last_place(bdag_type type, long double value) {
+  int exponent;
+  frexpl(fmaxl(fabsl(value), smallest_normal(type)), &exponent);
+  return ldexpl(unit_roundoff(type), exponent);
+}
+
+uint64_t next(generator *random) {
+  random->state ^= random->state >> 12;
+  random->state ^= random->state << 25;
+  random->state ^= random->state >> 27;
+  return random->state * UINT64_C(0x2545F4914F6CDD1D);
+}
+
+double uniform(generator *random, double low, double high) {
+  return low + (high - low) * ((double)(next(random) >> 11) * 0x1p-53);
+}
+
+uint32_t below(generator *random, uint32_t bound) {
+  return (uint32_t)((next(random) >> 32) * bound >> 32);
+}
