@@ -11,8 +11,7 @@ typedef enum bdag_derivative_source {
   BDAG_DERIVATIVE_FROM_IN = 2   /* the row in(v) must be kept; out may be used too */
 } bdag_derivative_source;
 
-/* CONSTANT: identity, neat_identity. FROM_OUT: relu, tanh, sigmoid, clipped_relu, neat_relu. All
- * others, registered ones too: FROM_IN. */
+/* As the kernels compute it; the table is in activation.c. Registered kinds: FROM_IN. */
 bdag_derivative_source bdag_activation_derivative_source(uint32_t kind);
 int bdag_activation_has_parameter(uint32_t kind);
 int bdag_activation_is_known(const bdag_context *context, uint32_t kind);
