@@ -1,0 +1,47 @@
+/* The engine against the oracle, number by number. */
+#ifndef PROPERTY_COMPARE_H
+#define PROPERTY_COMPARE_H
+
+#include "random_case.h"
+
+typedef enum compared {
+  COMPARED_OUT,
+  COMPARED_IN,
+  COMPARED_OUT_GRAD,
+  COMPARED_IN_GRAD,
+  COMPARED_WEIGHT_GRAD,
+  COMPARED_BIAS_GRAD,
+  COMPARED_PARAMETER_GRAD,
+  COMPARED_LOSS,
+  COMPARED_KINDS
+} compared;
+
+extern const char *const COMPARED_NAMES[COMPARED_KINDS];
+
+typedef struct tally {
+  uint64_t networks, failed;
+  uint64_t count[COMPARED_KINDS], wrong[COMPARED_KINDS];
+  double worst[COMPARED_KINDS]; /* largest |x̂ − x| in units of ERROR_FACTOR·u·G */
+  uint64_t live, sharp; /* gradients of weights and biases that are not 0, and those of them whose
+                           bound is below a hundredth of themselves */
+  uint64_t exact;       /* numbers whose bound is 0 */
+  uint64_t samples_near_kink, samples_too_large, networks_near_kink, networks_too_large;
+} tally;
+
+/* Runs the case and adds to the tally. Returns 0 when every number is right; otherwise the first wrong
+ * ones are printed to stderr as lines that begin with #. */
+int compare_case(tally *tally, const random_case *c);
+
+/* What the engine made of a case, in double; NULL where it does not keep something. */
+typedef struct engine_result {
+  double *out, *in, *out_grad, *in_grad; /* [samples][vertices] */
+  double *weight_grad, *bias_grad, *parameter_grad;
+  double *y; /* [samples][outputs] */
+  double loss;
+} engine_result;
+
+/* Makes plan, weights and engine of a case and runs both passes. Returns OK or what failed. */
+bdag_status engine_result_run(engine_result *result, const random_case *c, bdag_error *error);
+void engine_result_free(engine_result *result);
+
+#endif
