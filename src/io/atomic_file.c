@@ -48,22 +48,21 @@ static void release(bdag_atomic_file *file) {
   bdag_free(context, file);
 }
 
-static bdag_status make(bdag_atomic_file **result, const bdag_context *context, const char *path,
-                        bdag_error *error) {
+/* NULL when out of memory. */
+static bdag_atomic_file *make(const bdag_context *context, const char *path) {
   bdag_atomic_file *const file = bdag_allocate(context, sizeof *file);
   char *const copy = bdag_copy_string(context, path);
   if (!file || !copy) {
     bdag_free(context, file);
     bdag_free(context, copy);
-    return bdag_fail_memory(error);
+    return NULL;
   }
   file->context = context;
   file->path = copy;
   file->folder = file->descriptor = -1;
   file->failure = 0;
   file->used = 0;
-  *result = file;
-  return BDAG_OK;
+  return file;
 }
 
 /* The part of the name that all temporary files of one target share. */
@@ -181,10 +180,9 @@ bdag_status bdag_atomic_file_open(bdag_atomic_file **result, const bdag_context 
                                   const char *path, bdag_error *error) {
   if (!*path)
     return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT, "the path is empty; name a file to write");
-  bdag_atomic_file *file;
-  bdag_status status = make(&file, context, path, error);
-  if (status != BDAG_OK) return status;
-  status = open_target(file, error);
+  bdag_atomic_file *const file = make(context, path);
+  if (!file) return bdag_fail_memory(error);
+  const bdag_status status = open_target(file, error);
   if (status != BDAG_OK) {
     release(file);
     return status;
@@ -197,9 +195,11 @@ bdag_status bdag_atomic_file_open_stdout(bdag_atomic_file **result, const bdag_c
                                          bdag_error *error) {
   /* What the program printed before must come first. */
   if (fflush(stdout) != 0) return fail_system(error, "-", "cannot write standard output", errno);
-  const bdag_status status = make(result, context, "-", error);
-  if (status == BDAG_OK) (*result)->descriptor = STDOUT_FILENO;
-  return status;
+  bdag_atomic_file *const file = make(context, "-");
+  if (!file) return bdag_fail_memory(error);
+  file->descriptor = STDOUT_FILENO;
+  *result = file;
+  return BDAG_OK;
 }
 
 static void write_through(bdag_atomic_file *file, const unsigned char *bytes, size_t size) {

@@ -45,16 +45,19 @@ static int read_count(const char **cursor, const char *end, uint64_t *count) {
   return 0;
 }
 
+/* Three counts alone on the first line. If only tabs part them it may as well be tab-separated CSV. */
 int bdag_fann_matches(const bdag_source *source) {
   const char *cursor = (const char *)source->bytes, *const end = cursor + source->size;
+  int has_space = 0;
   for (int i = 0; i < 3; i++) {
-    while (cursor < end && (*cursor == ' ' || *cursor == '\t')) cursor++;
+    for (; cursor < end && (*cursor == ' ' || *cursor == '\t'); cursor++)
+      has_space |= i && *cursor == ' ';
     uint64_t count;
     if (read_count(&cursor, end, &count) != 0) return 0;
     if (cursor < end && !is_space(*cursor)) return 0;
   }
   while (cursor < end && (*cursor == ' ' || *cursor == '\t')) cursor++;
-  return cursor == end || *cursor == '\n' || *cursor == '\r';
+  return has_space && (cursor == end || *cursor == '\n' || *cursor == '\r');
 }
 
 static bdag_status fail_token(const scanner *text, const char *expected, bdag_error *error) {
