@@ -85,13 +85,14 @@ static void add_loss(const bdag_loss_job *job, double scale, const double *x) {
     job->loss[s] = job->factor[s] != 0 ? job->loss[s] + scale * x[s] : job->loss[s];
 }
 
-/* The row's gradient += scale·factor·x */
-static void add_gradient(const bdag_loss_job *job, uint32_t v, double scale, const double *x) {
-  real *const grad = gradient_row(job, v);
-  const double *const factor = job->factor;
-  for (size_t s = 0; s < job->count; s++) {
-    const real sum = (real)((double)grad[s] + scale * factor[s] * x[s]);
-    grad[s] = factor[s] != 0 ? sum : grad[s];
+/* The row's gradient += scale·factor·x[0 … count−1] at samples first, first + 1, … */
+static void add_gradient(const bdag_loss_job *job, uint32_t v, size_t first, size_t count,
+                         double scale, const double *x) {
+  real *const grad = gradient_row(job, v) + first;
+  const double *const factor = job->factor + first;
+  for (size_t i = 0; i < count; i++) {
+    const real sum = (real)((double)grad[i] + scale * factor[i] * x[i]);
+    grad[i] = factor[i] != 0 ? sum : grad[i];
   }
 }
 
@@ -185,78 +186,101 @@ static void add_mean(const bdag_loss_job *job, mean_term *function) {
   clear(term, job->count);
   for (uint32_t v = 0; v < job->vertex_count; v++) {
     function(job, out_row(job, v), target_row(job, v), term, derivative);
-    if (job->grad != NULL) add_gradient(job, v, scale, derivative);
+    if (job->grad != NULL) add_gradient(job, v, 0, job->count, scale, derivative);
   }
   add_loss(job, scale, term);
 }
 
-/* ---- Cross entropy over all vertices at once ---------------------------------------------------- */
+/* ---- Cross entropy over all vertices at once ----------------------------------------------------
+ * With the largest logit m and l = log Σ e^(o − m): log Σ e^o − o = l − (o − m), softmax = e^(o − m − l).
+ * Scratch holds l, m and one more row. */
 
-/* log Σ e^o = m + log Σ e^(o − m) with the largest logit m */
-static void log_sum_exp(const bdag_loss_job *job, double *result) {
-  double *const largest = job->scratch + job->count, *const e = largest + job->count;
+static void log_sum_exp(const bdag_loss_job *job) {
   const size_t count = job->count;
+  double *const log_sum = job->scratch, *const largest = log_sum + count,
+                *const e = largest + count;
   for (size_t s = 0; s < count; s++) largest[s] = -INFINITY;
   for (uint32_t v = 0; v < job->vertex_count; v++) {
     const real *const o = out_row(job, v);
     for (size_t s = 0; s < count; s++)
       largest[s] = (double)o[s] > largest[s] ? (double)o[s] : largest[s];
   }
-  clear(result, count);
+  clear(log_sum, count);
   for (uint32_t v = 0; v < job->vertex_count; v++) {
     const real *const o = out_row(job, v);
     for (size_t s = 0; s < count; s++) e[s] = (double)o[s] - largest[s];
     map(exp_of, e, count);
-    for (size_t s = 0; s < count; s++) result[s] += e[s];
+    for (size_t s = 0; s < count; s++) log_sum[s] += e[s];
   }
-  map(log_of, result, count);
-  for (size_t s = 0; s < count; s++) result[s] += largest[s];
+  map(log_of, log_sum, count);
 }
 
-/* softmax of one vertex into `p` */
-static void softmax_row(const bdag_loss_job *job, uint32_t v, const double *log_sum, double *p) {
-  const real *const o = out_row(job, v);
-  for (size_t s = 0; s < job->count; s++) p[s] = (double)o[s] - log_sum[s];
-  map(exp_of, p, job->count);
+#define BLOCK 64
+
+/* mass·softmax − y of one vertex; for a class target the mass is 1 and y is 1 or 0. */
+static void add_entropy_gradient(const bdag_loss_job *job, uint32_t v) {
+  const double *const log_sum = job->scratch, *const largest = log_sum + job->count;
+  const double *const mass = largest + job->count;
+  const int is_class = job->kind == BDAG_CLASS_CROSS_ENTROPY;
+  const real *const o = out_row(job, v), *const y = target_row(job, is_class ? 0 : v);
+  for (size_t first = 0; first < job->count; first += BLOCK) {
+    const size_t count = job->count - first < BLOCK ? job->count - first : BLOCK;
+    double p[BLOCK];
+    for (size_t i = 0; i < count; i++)
+      p[i] = ((double)o[first + i] - largest[first + i]) - log_sum[first + i];
+    map(exp_of, p, count);
+    for (size_t i = 0; i < count; i++) {
+      const double wanted = is_class ? (double)(y[first + i] == (real)v) : (double)y[first + i];
+      p[i] = (is_class ? p[i] : mass[first + i] * p[i]) - wanted;
+    }
+    add_gradient(job, v, first, count, job->lambda, p);
+  }
 }
 
 static void class_cross_entropy(const bdag_loss_job *job) {
-  double *const log_sum = job->scratch, *const p = log_sum + job->count;
+  const double *const log_sum = job->scratch, *const largest = log_sum + job->count;
+  double *const term = job->scratch + 2 * job->count;
   const real *const y = target_row(job, 0);
-  log_sum_exp(job, log_sum);
-  for (size_t s = 0; s < job->count; s++)
-    p[s] = job->factor[s] != 0 ? log_sum[s] - (double)out_row(job, (uint32_t)y[s])[s] : 0;
-  add_loss(job, job->lambda, p);
-  if (job->grad == NULL) return;
-  for (uint32_t v = 0; v < job->vertex_count; v++) {
-    softmax_row(job, v, log_sum, p);
-    for (size_t s = 0; s < job->count; s++) p[s] -= y[s] == (real)v ? 1 : 0;
-    add_gradient(job, v, job->lambda, p);
+  for (size_t s = 0; s < job->count; s++) {
+    if (job->factor[s] == 0) continue;
+    const double o = (double)out_row(job, (uint32_t)y[s])[s];
+    term[s] = log_sum[s] - (o - largest[s]);
   }
+  add_loss(job, job->lambda, term);
 }
 
 static void distribution_cross_entropy(const bdag_loss_job *job) {
-  double *const log_sum = job->scratch, *const mass = log_sum + job->count;
-  double *const p = mass + job->count;
-  log_sum_exp(job, log_sum);
-  clear(mass, job->count);
-  clear(p, job->count);
+  const double *const log_sum = job->scratch, *const largest = log_sum + job->count;
+  double *const sum = job->scratch + 2 * job->count;
+  clear(sum, job->count);
   for (uint32_t v = 0; v < job->vertex_count; v++) {
     const real *const y = target_row(job, v), *const o = out_row(job, v);
     for (size_t s = 0; s < job->count; s++) {
-      mass[s] += (double)y[s];
-      p[s] += y[s] == 0 ? 0 : (double)y[s] * (double)o[s];
+      const double term = (double)y[s] * (log_sum[s] - ((double)o[s] - largest[s]));
+      sum[s] += y[s] == 0 ? 0 : term;
     }
   }
-  for (size_t s = 0; s < job->count; s++) p[s] = mass[s] * log_sum[s] - p[s];
-  add_loss(job, job->lambda, p);
-  if (job->grad == NULL) return;
+  add_loss(job, job->lambda, sum);
+}
+
+static void sum_targets(const bdag_loss_job *job, double *mass) {
+  clear(mass, job->count);
   for (uint32_t v = 0; v < job->vertex_count; v++) {
     const real *const y = target_row(job, v);
-    softmax_row(job, v, log_sum, p);
-    for (size_t s = 0; s < job->count; s++) p[s] = mass[s] * p[s] - (double)y[s];
-    add_gradient(job, v, job->lambda, p);
+    for (size_t s = 0; s < job->count; s++) mass[s] += (double)y[s];
   }
+}
+
+static void cross_entropy(const bdag_loss_job *job) {
+  const int is_class = job->kind == BDAG_CLASS_CROSS_ENTROPY;
+  log_sum_exp(job);
+  if (is_class)
+    class_cross_entropy(job);
+  else
+    distribution_cross_entropy(job);
+  if (job->grad == NULL) return;
+  if (!is_class) sum_targets(job, job->scratch + 2 * job->count);
+  for (uint32_t v = 0; v < job->vertex_count; v++) add_entropy_gradient(job, v);
 }
 
 static void external_gradient(const bdag_loss_job *job) {
@@ -286,10 +310,8 @@ bdag_status NAME(loss)(const bdag_loss_job *job, size_t *bad_sample, size_t *bad
     add_mean(job, binary_cross_entropy);
     break;
   case BDAG_CLASS_CROSS_ENTROPY:
-    class_cross_entropy(job);
-    break;
   case BDAG_DISTRIBUTION_CROSS_ENTROPY:
-    distribution_cross_entropy(job);
+    cross_entropy(job);
     break;
   case BDAG_EXTERNAL_GRADIENT:
     external_gradient(job);
