@@ -22,9 +22,10 @@ typedef struct tally {
   uint64_t networks, failed;
   uint64_t count[COMPARED_KINDS], wrong[COMPARED_KINDS];
   double worst[COMPARED_KINDS]; /* largest |x̂ − x| in units of ERROR_FACTOR·u·G */
-  uint64_t live, sharp; /* gradients of weights and biases that are not 0, and those of them whose
-                           bound is below a hundredth of themselves */
-  uint64_t exact;       /* numbers whose bound is 0 */
+  /* of float32 and float64: gradients of weights and biases that are not 0, and those of them whose
+   * bound is below a hundredth of themselves */
+  uint64_t live[2], sharp[2];
+  uint64_t exact; /* numbers whose bound is 0 */
   uint64_t samples_near_kink, samples_too_large, networks_near_kink, networks_too_large;
 } tally;
 
@@ -42,6 +43,8 @@ typedef struct engine_result {
 
 /* Makes plan, weights and engine of a case and runs both passes. Returns OK or what failed. */
 bdag_status engine_result_run(engine_result *result, const random_case *c, bdag_error *error);
+/* The forward pass alone: out[samples][vertices], to be freed. */
+bdag_status engine_forward(double **out, const random_case *c, bdag_error *error);
 void engine_result_free(engine_result *result);
 
 #endif

@@ -1,6 +1,7 @@
 /* Running a random case on the engine; see compare.h. */
 #include "compare.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,6 +66,24 @@ static double *vertex_major(const double *values, size_t samples, size_t columns
   return turned;
 }
 
+/* A pass over the largest batch with NaN in every x: nothing of it may be left in the next pass. Its
+ * targets are those of a sample that counts; where every loss needs x, the pass may fail. */
+static void poison(objects *o, const random_case *c) {
+  const size_t samples = c->engine.max_batch, columns = c->oracle.target_count;
+  double *x = oracle_zeros(samples * c->oracle.input_count, sizeof *x), loss;
+  for (size_t i = 0; i < samples * c->oracle.input_count; i++) x[i] = NAN;
+  size_t counted = 0;
+  while (c->weight[counted] == 0) counted++;
+  const bdag_array x_array = {x, BDAG_FLOAT64, (ptrdiff_t)c->oracle.input_count, 1};
+  const bdag_array targets = {c->targets + counted * columns, BDAG_FLOAT64, 0, 1};
+  bdag_backward_options options = BDAG_BACKWARD_OPTIONS_INIT;
+  options.targets = columns > 0 ? &targets : NULL;
+  if (bdag_forward_arrays(o->engine, o->weights, samples,
+                          c->oracle.input_count > 0 ? &x_array : NULL, NULL) == BDAG_OK)
+    (void)bdag_backward_arrays(o->engine, o->weights, &options, &loss);
+  free(x);
+}
+
 /* Arrays of doubles, vertex-major, whatever the engine's type is. */
 static bdag_status pass_arrays(objects *o, const random_case *c, engine_result *result) {
   const size_t samples = c->batch.samples, outputs = bdag_network_output_count(c->network);
@@ -82,6 +101,9 @@ static bdag_status pass_arrays(objects *o, const random_case *c, engine_result *
                                            c->oracle.input_count > 0 ? &x_array : NULL,
                                            outputs > 0 ? &y_array : NULL);
   if (status == BDAG_OK)
+    status = bdag_backward_arrays(o->engine, o->weights, &options, &result->loss);
+  options.accumulate = 1;
+  if (status == BDAG_OK && c->accumulated)
     status = bdag_backward_arrays(o->engine, o->weights, &options, &result->loss);
   free(x);
   free(targets);
@@ -148,9 +170,23 @@ bdag_status engine_result_run(engine_result *result, const random_case *c, bdag_
   const int given = bdag_network_get_normalization(c->network) == BDAG_NORMALIZE_GIVEN;
   *result = (engine_result){.y = oracle_zeros(c->batch.samples * outputs, sizeof(double))};
   bdag_status status = make(&o, c, error);
+  if (status == BDAG_OK && c->poisoned) poison(&o, c);
   if (status == BDAG_OK)
     status = c->arrays || given ? pass_arrays(&o, c, result) : pass_plain(&o, c, result);
   if (status == BDAG_OK) status = read_all(&o, c, result);
+  release(&o);
+  return status;
+}
+
+bdag_status engine_forward(double **out, const random_case *c, bdag_error *error) {
+  objects o = {NULL, NULL, NULL};
+  const bdag_array x = {c->x, BDAG_FLOAT64, (ptrdiff_t)c->oracle.input_count, 1};
+  *out = NULL;
+  bdag_status status = make(&o, c, error);
+  if (status == BDAG_OK)
+    status = bdag_forward_arrays(o.engine, o.weights, c->batch.samples,
+                                 c->oracle.input_count > 0 ? &x : NULL, NULL);
+  if (status == BDAG_OK) status = read_vertices(&o, c, BDAG_OUT, BDAG_KEEP_OUT, out);
   release(&o);
   return status;
 }

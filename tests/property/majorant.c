@@ -40,6 +40,11 @@ static void judge_size(const walk *w, size_t s, double size) {
   if (size > w->precision->largest) judge(w, s, SAMPLE_TOO_LARGE);
 }
 
+/* Inside of an activation, what is flushed may be multiplied by z up to twice. */
+static double flushes(double z) {
+  return ROUNDINGS * (1 + z * z);
+}
+
 /* The sum of d terms and a bias has d roundings; folding response and mean into the weights takes two
  * more, and one is spare. An empty sum is exact. */
 static double in_error(const walk *w, size_t s, size_t v) {
@@ -70,7 +75,7 @@ static void forward(const walk *w, size_t s) {
     const sensitivity here = sensitivity_at(&w->network->vertex[v].activation, pass->in[at], reach);
     bound->in[at] = error;
     bound->at[at] = here;
-    bound->out[at] = with_flush(w, here.slope * error + here.value_rounding, 4);
+    bound->out[at] = with_flush(w, here.slope * error + here.value_rounding, flushes(pass->in[at]));
     if (isnan(pass->in[at])) continue;
     /* where clamps end is itself rounded, as far as |in| may be */
     const double end = 2 * w->precision->u * fabs(pass->in[at]);
@@ -142,7 +147,8 @@ static void backward(const walk *w, size_t s) {
 
     const sensitivity *here = &bound->at[at];
     const double error = bound->out_grad[at];
-    const double of_slope = here->curve * bound->in[at] + here->derivative_rounding;
+    const double of_slope = with_flush(w, here->curve * bound->in[at] + here->derivative_rounding,
+                                       flushes(pass->in[at]));
     bound->in_grad[at] =
         with_flush(w,
                    here->slope * error + fabs(pass->out_grad[at]) * of_slope +

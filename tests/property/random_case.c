@@ -47,6 +47,8 @@ static void draw_options(random_case *c, dice *dice) {
   if (dice_chance(dice, 0.8)) c->engine.keep |= BDAG_KEEP_INPUT_GRAD;
   c->handed_in_enumeration = dice_chance(dice, 0.1);
   c->arrays = dice_chance(dice, 0.3);
+  c->accumulated = c->arrays && dice_chance(dice, 0.4);
+  c->poisoned = dice_chance(dice, 0.5);
 }
 
 static size_t draw_samples(dice *dice) {

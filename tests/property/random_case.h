@@ -25,7 +25,8 @@ typedef struct random_case {
   bdag_network *network;
   bdag_plan_options plan;
   bdag_engine_options engine;
-  int handed_in_enumeration, arrays, null_weights; /* ways of calling */
+  /* ways of calling: `poisoned` runs a pass on NaN before, `accumulated` adds a second backward pass */
+  int handed_in_enumeration, arrays, null_weights, poisoned, accumulated;
   oracle_network oracle;
   oracle_batch batch;
   double *x, *targets, *weight; /* what `batch` borrows; numbers of the engine's type */
