@@ -37,8 +37,7 @@ json_t *bdag_json_parse(const bdag_json_reader *reader, const void *bytes, size_
   return root;
 }
 
-/* Names come from the file and may hold escape sequences. */
-static void hide_controls(char *text) {
+void bdag_hide_controls(char *text) {
   for (; *text != '\0'; text++) {
     if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = '?';
   }
@@ -46,20 +45,20 @@ static void hide_controls(char *text) {
 
 bdag_status bdag_json_fail(const bdag_json_reader *reader, bdag_status status,
                            bdag_json_place place, const char *member, const char *format, ...) {
-  char text[400], index[32] = "";
+  char text[400], index[32] = "", message[sizeof reader->error->message];
   va_list arguments;
   va_start(arguments, format);
   bdag_format_text(text, sizeof text, format, arguments);
   va_end(arguments);
-  hide_controls(text);
   if (place.index != BDAG_NONE) {
     snprintf(index, sizeof index, "[%llu]", (unsigned long long)place.index);
   }
   const int dotted = member != NULL && place.name[0] != '\0';
   const int named = member != NULL || place.name[0] != '\0';
-  return bdag_fail_at(reader->error, status, reader->file, 0, UINT64_MAX, "%s%s%s%s%s%s",
-                      place.name, index, dotted ? "." : "", member != NULL ? member : "",
-                      named ? ": " : "", text);
+  snprintf(message, sizeof message, "%.100s%s%s%s%s%s", place.name, index, dotted ? "." : "",
+           member != NULL ? member : "", named ? ": " : "", text);
+  bdag_hide_controls(message);
+  return bdag_fail_at(reader->error, status, reader->file, 0, UINT64_MAX, "%s", message);
 }
 
 const char *bdag_json_kind(const json_t *value) {

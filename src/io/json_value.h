@@ -24,6 +24,9 @@ typedef struct bdag_json_place {
 json_t *bdag_json_parse(const bdag_json_reader *reader, const void *bytes, size_t size,
                         bdag_status *status);
 
+/* Replaces control characters by "?": texts from a file may hold escape sequences. */
+void bdag_hide_controls(char *text);
+
 /* Fails with "place.member: …"; member may be NULL. */
 __attribute__((format(printf, 5, 6))) bdag_status
 bdag_json_fail(const bdag_json_reader *reader, bdag_status status, bdag_json_place place,

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "io/bytes.h"
+#include "io/network_tensors.h"
 #include "network/network_internal.h"
 
 bdag_network_format bdag_network_detect(const void *bytes, size_t size) {
@@ -31,8 +32,8 @@ static bdag_status parse(bdag_network **network, bdag_context *context, const vo
     status = bdag_json_read_network(network, context, bytes, size, file, error);
     break;
   case BDAG_NETWORK_SAFETENSORS:
-    return bdag_fail_at(error, BDAG_ERROR_UNSUPPORTED, file, 0, UINT64_MAX,
-                        "safetensors cannot be read; use JSON");
+    status = bdag_tensors_read_network(network, context, bytes, size, file, error);
+    break;
   default:
     return bdag_fail_at(error, BDAG_ERROR_FORMAT, file, 0, 0,
                         size == 0 ? "the file is empty; a network is JSON or safetensors"
@@ -107,8 +108,7 @@ bdag_status bdag_network_save(const bdag_network *network, const char *path,
   }
   if (status != BDAG_OK) return status;
   status = format == BDAG_NETWORK_JSON ? bdag_json_write_network(network, file, error)
-                                       : bdag_fail(error, BDAG_ERROR_UNSUPPORTED,
-                                                   "safetensors cannot be written; use JSON");
+                                       : bdag_tensors_write_network(network, NULL, file, error);
   if (status == BDAG_OK) return bdag_atomic_file_commit(file, error);
   bdag_atomic_file_abort(file);
   return status;
