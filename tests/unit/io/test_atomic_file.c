@@ -173,14 +173,20 @@ Test(atomic_file, what_cannot_be_written) {
   expect_failure(endless, BDAG_ERROR_IO, "too long");
 }
 
-/* A limit on the size of files stands in for a full disk: both fail in write. */
+/* A limit on the size of files stands in for a full disk: both fail in write. The OpenMP runtime makes
+ * files too, when the context is made: that must have happened before. */
+static void limit_files(rlim_t size) {
+  support_context();
+  signal(SIGXFSZ, SIG_IGN);
+  const struct rlimit limit = {size, RLIM_INFINITY};
+  cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
 Test(atomic_file, a_failed_write_is_told_and_leaves_the_old_file) {
   static const char block[100000];
   const char *const path = support_path("f");
   support_write_file(path, "old", 3);
-  signal(SIGXFSZ, SIG_IGN);
-  const struct rlimit limit = {150000, RLIM_INFINITY};
-  cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  limit_files(150000);
   bdag_atomic_file *const file = open_file(path);
   cr_assert_eq(bdag_atomic_file_write(file, block, sizeof block, NULL), BDAG_OK);
   bdag_error error;
@@ -196,9 +202,7 @@ Test(atomic_file, a_failed_write_is_told_and_leaves_the_old_file) {
 Test(atomic_file, a_failed_commit_leaves_the_old_file) {
   const char *const path = support_path("f");
   support_write_file(path, "old", 3);
-  signal(SIGXFSZ, SIG_IGN);
-  const struct rlimit limit = {4, RLIM_INFINITY};
-  cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  limit_files(4);
   bdag_atomic_file *const file = open_file(path);
   put(file, "longer than four bytes");
   cr_assert_eq(bdag_atomic_file_commit(file, NULL), BDAG_ERROR_IO);
