@@ -50,13 +50,24 @@ INLINE void panel_columns(const bdag_panel_job *job, size_t t, const int vectors
     panel_tile(job, r, t, TILE_TARGETS, vectors);
   switch (job->targets - r) {
 #if TILE_TARGETS > 4
-  case 5: panel_tile(job, r, t, 5, vectors); break;
-  case 4: panel_tile(job, r, t, 4, vectors); break;
+  case 5:
+    panel_tile(job, r, t, 5, vectors);
+    break;
+  case 4:
+    panel_tile(job, r, t, 4, vectors);
+    break;
 #endif
-  case 3: panel_tile(job, r, t, 3, vectors); break;
-  case 2: panel_tile(job, r, t, 2, vectors); break;
-  case 1: panel_tile(job, r, t, 1, vectors); break;
-  default: break;
+  case 3:
+    panel_tile(job, r, t, 3, vectors);
+    break;
+  case 2:
+    panel_tile(job, r, t, 2, vectors);
+    break;
+  case 1:
+    panel_tile(job, r, t, 1, vectors);
+    break;
+  default:
+    break;
   }
 }
 

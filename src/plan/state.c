@@ -45,6 +45,20 @@ static void note_use(bdag_build *build, uint64_t parameter, uint64_t slot, doubl
   if (is_bias) build->plan->has_bias[slot + build->plan->first_neuron] = 1;
 }
 
+/* An edge that takes no part reads as 0, which direct state cannot tell if its parameter is in use. */
+static void note_absent_edges(bdag_build *build, const uint8_t *used) {
+  const bdag_network *network = build->network;
+  if (build->edges == network->edge_count) return;
+  for (uint64_t i = 0; i < network->run_count && !build->plan->indirect; i++) {
+    const bdag_parameter_run *run = &network->run[i];
+    for (uint64_t j = 0; j < run->count; j++) {
+      const uint64_t p = run->parameters != NULL ? run->parameters[j] : run->first_parameter + j;
+      if (build->slot_of_edge[run->first_edge + j] == BDAG_NONE && used[p])
+        build->plan->indirect = 1;
+    }
+  }
+}
+
 static void set_direct(bdag_build *build, uint64_t parameter, uint64_t slot, double scale,
                        int is_bias, int reaches, void *argument) {
   build->plan->state_of_parameter[parameter] = slot;
@@ -167,6 +181,7 @@ bdag_status bdag_build_state(bdag_build *build, bdag_error *error) {
   uint8_t *flags = bdag_allocate_zeroed(build->context, plan->network_parameters, 1);
   if (flags == NULL) return bdag_fail_memory(error);
   walk_uses(build, note_use, flags);
+  note_absent_edges(build, flags);
   bdag_status status = plan->indirect ? indirect_state(build, flags) : direct_state(build);
   if (status == BDAG_OK && !plan->indirect) status = copy_runs(build);
   if (status == BDAG_OK && live_ranges(build, flags)) status = BDAG_ERROR_OUT_OF_MEMORY;
