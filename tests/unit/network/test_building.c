@@ -160,6 +160,16 @@ Test(building, edges_get_parameters_of_their_own) {
   cr_assert_eq(network->run_count, 1, "consecutive additions make one run");
 }
 
+Test(building, negative_zero_is_a_value) {
+  three_layers();
+  const uint32_t source = 0, target = 2;
+  const double weight = -0.0;
+  double read = 1.0;
+  assert_ok(bdag_network_add_edges(network, 1, &source, &target, &weight, NULL, &error));
+  cr_assert_eq(bdag_network_get_edges(network, 0, 1, NULL, NULL, NULL, &read, NULL), BDAG_OK);
+  cr_assert(read == 0.0 && signbit(read));
+}
+
 Test(building, zero_weights_need_no_memory_of_their_own) {
   three_layers();
   const uint32_t source = 0, target = 2;
