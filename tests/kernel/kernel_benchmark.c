@@ -15,7 +15,7 @@
 typedef struct bench {
   const bdag_kernels *kernels;
   uint32_t kind;
-  row in, out, grad;
+  row in, out, grad, result;
   _Alignas(64) double rows[SOURCES * COUNT], targets[SOURCES * COUNT], weights[SOURCES * TARGETS];
   uint32_t source[SOURCES];
   uint64_t slot[SOURCES];
@@ -43,11 +43,11 @@ static double measure(bench_call *call, bench *b, double elements) {
 }
 
 static void call_activate(bench *b) {
-  b->kernels->activate(b->kind, 1, b->in.bytes, b->out.bytes, COUNT);
+  b->kernels->activate(b->kind, 1, b->in.bytes, b->result.bytes, COUNT);
 }
 
 static void call_derive(bench *b) {
-  b->kernels->derive(b->kind, 1, b->in.bytes, b->out.bytes, b->grad.bytes, b->in.bytes, COUNT);
+  b->kernels->derive(b->kind, 1, b->in.bytes, b->out.bytes, b->grad.bytes, b->result.bytes, COUNT);
 }
 
 static void call_loss(bench *b) {
