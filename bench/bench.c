@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compare.h"
+#include "compare_reports.h"
 #include "peers.h"
 #include "schema.h"
 
