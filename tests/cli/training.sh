@@ -197,14 +197,14 @@ run train --resume net.json "${whole[@]}" -o a.json
 check "a network is no checkpoint" fails 1 "net.json"
 
 # ---- On a terminal ----------------------------------------------------------------------------------
-if command -v script >/dev/null; then
+if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
   TERM=xterm script -qec "'$backdag' train net.json --data circle.csv --epochs 3000 -o a.json >out" screen >/dev/null </dev/null
   check "a terminal gets a bar" grep -qE 'epoch [0-9]+/3000 [#.]+ +[0-9]+ %' screen
   check "with the time left" grep -q 'ETA 0:' screen
   check "results are still there and clean" test "$(grep -c "^training accuracy" out) $(tr -dc '\033\r' <out | wc -c)" = "1 0"
 else
   for name in "a terminal gets a bar" "with the time left" "results are still there and clean"; do
-    skip "$name" "script is not installed"
+    skip "$name" "there is no script command or no pseudo-terminal"
   done
 fi
 finish
