@@ -212,6 +212,8 @@ static bdag_activation draw_activation(builder *b, uint64_t palette) {
   if (i == KIND_COUNT) activation.parameter = coarse(1 + 0.3 * dice_normal(dice));
   if (kind == BDAG_CLIPPED_RELU || kind == BDAG_ELU || kind == BDAG_LEAKY_RELU)
     activation.parameter = coarse(0.1 + 1.5 * dice_uniform(dice));
+  if (kind == BDAG_ELU || kind == BDAG_LEAKY_RELU)
+    activation.parameter *= dice_chance(dice, 0.2) ? -1 : 1;
   return activation;
 }
 
