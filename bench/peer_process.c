@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,6 +88,8 @@ __attribute__((noreturn)) static void become_peer(const char *path, const char *
     if (moved[i] < 0 || dup2(moved[i], wanted[i]) < 0) _exit(126);
     close(moved[i]);
   }
+  /* It does not outlive the bench. */
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   set_environment(threads);
   if (pin) restrict_processors(threads);
   execl(path, path, argument, (char *)NULL);
@@ -150,9 +153,9 @@ int bench_peer_start(bench_peer *peer, const char *name, const char *program, co
     bench_peer_stop(peer);
     return 0;
   }
-  const int ready = strncmp(line, "ready ", 6) == 0;
+  const int ready = strncmp(line, "ready", 5) == 0;
   snprintf(peer->description, sizeof peer->description, "%s",
-           ready                          ? line + 6
+           ready                          ? line + 5 + (line[5] == ' ')
            : strncmp(line, "no ", 3) == 0 ? line + 3
                                           : line);
   if (!ready) bench_peer_stop(peer);

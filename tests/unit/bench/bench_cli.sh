@@ -14,7 +14,8 @@ check() { # what, then a command that must succeed
     echo "ok $number - $what"
   else
     echo "not ok $number - $what"
-    sed 's/^/# /' "$work/out" "$work/err"
+    touch "$work/out2"
+    sed 's/^/# /' "$work/out" "$work/err" "$work/out2"
   fi
 }
 fails() { # message, then a command that must fail with it

@@ -12,11 +12,11 @@ static void assert_sound(const bench_case *c, const bench_graph *graph) {
     if (graph->source[e] >= graph->target[e] || graph->target[e] >= graph->vertex_count ||
         graph->target[e] < graph->input_count ||
         graph->weight[e] != (double)(float)graph->weight[e])
-      cr_fatal("%s: edge %llu is not sound", c->name, (unsigned long long)e);
+      cr_assert_fail("%s: edge %llu is not sound", c->name, (unsigned long long)e);
     degree[graph->target[e]]++;
   }
   for (uint32_t v = graph->input_count; v < graph->vertex_count; v++)
-    if (degree[v] == 0) cr_fatal("%s: vertex %u has no in-edge", c->name, v);
+    if (degree[v] == 0) cr_assert_fail("%s: vertex %u has no in-edge", c->name, v);
   cr_assert_gt(graph->output_count, 0, "%s", c->name);
   bench_free(degree);
 }
@@ -64,7 +64,8 @@ static void assert_degrees(bench_graph *graph, uint32_t least, uint32_t most) {
   uint32_t *degree = bench_allocate(graph->vertex_count, sizeof *degree);
   for (uint64_t e = 0; e < graph->edge_count; e++) degree[graph->target[e]]++;
   for (uint32_t v = graph->input_count; v < graph->vertex_count; v++)
-    if (degree[v] < least || degree[v] > most) cr_fatal("vertex %u has %u in-edges", v, degree[v]);
+    if (degree[v] < least || degree[v] > most)
+      cr_assert_fail("vertex %u has %u in-edges", v, degree[v]);
   bench_free(degree);
 }
 
@@ -75,7 +76,7 @@ Test(cases, radix_has_120_layers_of_32_different_in_edges) {
   assert_degrees(graph, 32, 32);
   for (uint64_t e = 0; e < graph->edge_count; e += 32)
     for (int i = 1; i < 32; i++)
-      if (graph->source[e] == graph->source[e + i]) cr_fatal("edges repeat");
+      if (graph->source[e] == graph->source[e + i]) cr_assert_fail("edges repeat");
   bench_graph_destroy(graph);
 }
 
@@ -94,7 +95,7 @@ Test(cases, irregular_has_window_and_skips) {
   uint64_t far = 0;
   for (uint64_t e = 0; e < graph->edge_count; e++) {
     const int is_far = graph->target[e] - graph->source[e] > 2048;
-    if (is_far && e % 8 != 0) cr_fatal("edge %llu leaves the window", (unsigned long long)e);
+    if (is_far && e % 8 != 0) cr_assert_fail("edge %llu leaves the window", (unsigned long long)e);
     far += (uint64_t)is_far;
   }
   cr_assert_gt(far, graph->edge_count / 16);
