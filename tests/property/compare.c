@@ -118,6 +118,7 @@ int compare_case(tally *tally, const random_case *c) {
   engine_result r;
   bdag_error error = {.message = ""};
   add_redraws(tally, c);
+  coverage_add(&tally->coverage, c);
   const bdag_status status = engine_result_run(&r, c, &error);
   if (status == BDAG_OK) {
     check_vertices(&k, COMPARED_OUT, r.out, p->out, m->out);
