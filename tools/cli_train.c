@@ -12,14 +12,15 @@ static void on_signal(int number) {
   interrupted = number;
 }
 
-/* A second signal ends the program at once: the handler serves one only. */
-static void catch_signals(void) {
+/* A second signal ends the program at once: the handler serves one only. What is ignored, as in a job
+ * under nohup, stays ignored. */
+static void catch_signal(int number) {
   struct sigaction action;
+  if (sigaction(number, NULL, &action) != 0 || action.sa_handler == SIG_IGN) return;
   memset(&action, 0, sizeof action);
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART | (int)SA_RESETHAND;
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
+  sigaction(number, &action, NULL);
 }
 
 typedef struct run {
@@ -154,7 +155,8 @@ int cli_train(const cli_model *model, const cli_train_options *options, const bd
     return cli_fail_error(&error);
   int status = restore(&r);
   if (status == CLI_OK) {
-    catch_signals();
+    catch_signal(SIGINT);
+    catch_signal(SIGTERM);
     cli_progress_begin(&r.progress, options->quiet, result->first_epoch, options->epochs);
     status = run_epochs(&r, samples, held_out);
     cli_progress_end(&r.progress);
