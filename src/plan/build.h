@@ -24,19 +24,50 @@ typedef struct bdag_build {
   uint64_t *in_offset; /* [vertices + 1] */
   uint32_t *in_source; /* rows */
   uint64_t *in_edge;
-  uint64_t *slot_of_edge; /* [network edges] */
+  uint64_t *slot_of_edge; /* [network edges] BDAG_NONE: none yet, or takes no part */
+  uint64_t *union_edge;   /* edges behind plan->union_slot (BDAG_NONE: none) and plan->list_slot */
+  uint64_t *list_edge;
 } bdag_build;
 
 /* Loss as v_0, then each vertex that is a sink once those before it are gone: order, levels, reach. */
 bdag_status bdag_enumerate(bdag_build *build, bdag_error *error);
-/* Rows, panels of targets that share their sources, slots. */
-bdag_status bdag_build_panels(bdag_build *build, bdag_error *error);
-/* Tasks from panels and their dependencies in both directions. */
+/* Rows: sources before targets, targets with similar source lists next to each other. */
+bdag_status bdag_build_rows(bdag_build *build, bdag_error *error);
+/* Blocks, dense panels, unions and lists of the forward pass. */
+bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error);
+/* Pulls and sweeps of the backward pass, in its order, with their tasks; slots of irregular edges. */
+bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error);
+/* Forward tasks, and the dependencies of tasks in both directions. */
 bdag_status bdag_build_tasks(bdag_build *build, bdag_error *error);
-/* The pulls of out_grad, cut at task boundaries. */
-bdag_status bdag_build_pulls(bdag_build *build, bdag_error *error);
-bdag_status bdag_build_task_graphs(bdag_build *build, bdag_error *error);
 /* From parameters to slots and state. */
 bdag_status bdag_build_state(bdag_build *build, bdag_error *error);
+
+/* Sorted lists of entries below a universe: list of item i is data[offset[i]] …, length[i] entries. */
+typedef struct bdag_lists {
+  const uint64_t *offset;
+  const uint32_t *length;
+  const uint32_t *data;
+} bdag_lists;
+
+/* Memory for bdag_order_similar, made once for many calls. */
+typedef struct bdag_similar_work {
+  const bdag_context *context;
+  uint32_t *local, *stamp, *given, *chain; /* by entry: local, stamp; by item: given, chain */
+  uint32_t stamps;
+  uint64_t *bits;
+  uint64_t bit_capacity;
+  void *item, *link;
+} bdag_similar_work;
+
+/* `universe`: entries are below it; `most`: items of one call. Return 0, −1 when out of memory; destroy
+ * also after a failed create. */
+int bdag_similar_create(bdag_similar_work *work, const bdag_context *context, uint32_t universe,
+                        uint32_t most);
+void bdag_similar_destroy(bdag_similar_work *work);
+
+/* Rearranges `order`, which holds `count` items, so that neighbours share much. Items with equal lists
+ * stay in the order given. Returns 0, −1 when out of memory. */
+int bdag_order_similar(bdag_similar_work *work, const bdag_lists *lists, uint32_t *order,
+                       uint32_t count);
 
 #endif

@@ -1,4 +1,4 @@
-/* Making a plan: what takes part, then enumeration, panels, tasks, pulls, state, in that order.
+/* Making a plan: what takes part, then enumeration, rows, blocks, sweeps, tasks, state, in that order.
  * May include base and network. */
 #include <string.h>
 
@@ -131,6 +131,8 @@ static void free_build(bdag_build *build) {
   bdag_free(context, build->in_edge);
   bdag_free(context, build->in_source);
   bdag_free(context, build->slot_of_edge);
+  bdag_free(context, build->union_edge);
+  bdag_free(context, build->list_edge);
 }
 
 static void choose_vertices(bdag_build *build) {
@@ -165,13 +167,14 @@ static bdag_status copy_columns(bdag_build *build) {
   plan->constant_row = bdag_allocate_array(context, plan->first_neuron, sizeof *plan->constant_row);
   plan->constant_value =
       bdag_allocate_array(context, plan->first_neuron, sizeof *plan->constant_value);
-  plan->iota = bdag_allocate_array(context, plan->rows, sizeof *plan->iota);
   if (plan->input_row == NULL || plan->output == NULL || plan->output_row == NULL ||
-      plan->constant_row == NULL || plan->constant_value == NULL || plan->iota == NULL)
+      plan->constant_row == NULL || plan->constant_value == NULL)
     return BDAG_ERROR_OUT_OF_MEMORY;
-  for (uint32_t row = 0; row < plan->rows; row++) plan->iota[row] = row;
-  for (uint32_t i = 0; i < plan->input_count; i++)
+  plan->inputs_in_order = 1;
+  for (uint32_t i = 0; i < plan->input_count; i++) {
     plan->input_row[i] = plan->row_of_vertex[network->input[i]];
+    if (plan->input_row[i] != i) plan->inputs_in_order = 0;
+  }
   for (uint32_t i = 0; i < plan->output_count; i++) {
     plan->output[i] = network->output[i];
     plan->output_row[i] = plan->row_of_vertex[network->output[i].vertex];
@@ -223,13 +226,14 @@ static bdag_status copy_loss(bdag_build *build) {
 }
 
 /* Edges whose weight gradient is computed, and those whose source wants an out_grad. */
-static void count_backward_edges(bdag_plan *plan) {
-  for (uint32_t p = 0; p < plan->panels; p++) {
-    const bdag_panel *panel = &plan->panel[p];
-    if (!panel->reaches) continue;
-    plan->weight_edges += (uint64_t)panel->sources * panel->targets;
-    for (uint32_t k = 0; k < panel->sources; k++)
-      if (plan->source[panel->list + k] >= plan->first_neuron) plan->out_edges += panel->targets;
+static void count_backward_edges(bdag_build *build) {
+  bdag_plan *plan = build->plan;
+  for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
+    const uint32_t v = plan->vertex_of_row[row];
+    for (uint64_t i = build->in_offset[v]; plan->reaches[row] && i < build->in_offset[v + 1]; i++) {
+      plan->weight_edges++;
+      plan->out_edges += build->in_source[i] >= plan->first_neuron;
+    }
   }
 }
 
@@ -240,14 +244,14 @@ static bdag_status build_all(bdag_build *build, bdag_error *error) {
     return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT,
                      "the network has no vertices; add inputs and neurons first");
   bdag_status status = bdag_enumerate(build, error);
-  if (status == BDAG_OK) status = bdag_build_panels(build, error);
+  if (status == BDAG_OK) status = bdag_build_rows(build, error);
+  if (status == BDAG_OK) status = bdag_build_blocks(build, error);
+  if (status == BDAG_OK) status = bdag_build_sweeps(build, error);
   if (status == BDAG_OK) status = bdag_build_tasks(build, error);
-  if (status == BDAG_OK) status = bdag_build_pulls(build, error);
-  if (status == BDAG_OK) status = bdag_build_task_graphs(build, error);
   if (status == BDAG_OK) status = bdag_build_state(build, error);
   if (status != BDAG_OK) return status;
   if (copy_columns(build) != BDAG_OK || copy_loss(build) != BDAG_OK) return bdag_fail_memory(error);
-  count_backward_edges(build->plan);
+  count_backward_edges(build);
   return BDAG_OK;
 }
 
