@@ -200,6 +200,7 @@ static int print_memory(cli_result *output, const cli_model *model, const argume
   bdag_engine_destroy(engine);
   if (status != BDAG_OK) return cli_fail_status("describing the engine", status, NULL);
   cli_result_bytes(output, "memory engine", info.bytes);
+  cli_result_count(output, "threads", info.threads);
   return CLI_OK;
 }
 

@@ -64,6 +64,9 @@ static int run_verb(const cli_verb *verb, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+  static char version[64];
+  snprintf(version, sizeof version, "backdag %s", bdag_version());
+  argp_program_version = version;
   argp_err_exit_status = CLI_USAGE;
   if (argc < 2) {
     print_help(stderr);
@@ -75,7 +78,7 @@ int main(int argc, char **argv) {
     return cli_flush();
   }
   if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
-    printf("backdag %s\n", bdag_version());
+    puts(version);
     return cli_flush();
   }
   if (strcmp(word, "help") == 0) {

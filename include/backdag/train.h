@@ -19,6 +19,9 @@ typedef enum bdag_initialization {
 /* Draws every edge's weight anew and sets biases to 0. The draw depends on seed and parameter id only
  * (counter-based generator), fitted to the in-degree of the edge's target and the out-degree of its
  * source (of a tied parameter: its first use). SELU targets get LeCun's σ = sqrt(1 / fan_in) with AUTO.
+ * Removed and disabled edges count in no degree and keep their weights. Where the target's response or
+ * mean aggregation rescales the sum, σ undoes that (not of tied parameters); with AUTO it is also
+ * divided by the inner slope of neat-python's sigmoid, tanh, sin and gauss.
  * The network must be the one of the weights' plan.
  * Returns OK, INVALID_ARGUMENT, MISMATCH, BUSY (frozen or held), OUT_OF_MEMORY. */
 BDAG_API bdag_status bdag_weights_initialize(bdag_weights *weights, const bdag_network *network,
@@ -53,7 +56,8 @@ typedef struct bdag_trainer_options {
 typedef struct bdag_trainer bdag_trainer;
 
 /* Makes a trainer that holds the weights: nobody else may change them until it is destroyed.
- * Returns OK, INVALID_ARGUMENT, NO_LOSS, BUSY (frozen, or held by another trainer), OUT_OF_MEMORY.
+ * Returns OK, INVALID_ARGUMENT, MISMATCH (weights of another plan), NO_LOSS, BUSY (frozen, or held by
+ * another trainer), LIMIT, OUT_OF_MEMORY.
  * A trainer belongs to one thread at a time. */
 BDAG_API bdag_status bdag_trainer_create(bdag_trainer **trainer, bdag_plan *plan,
                                          bdag_weights *weights, const bdag_trainer_options *options,
@@ -64,7 +68,8 @@ BDAG_API void bdag_trainer_destroy(bdag_trainer *trainer);
 BDAG_API bdag_status bdag_trainer_set_learning_rate(bdag_trainer *trainer, double learning_rate);
 
 /* One step: forward, backward, update, on `batch` samples; arguments as bdag_forward and
- * bdag_backward. Nothing is updated when it fails or the loss is not finite (NOT_FINITE).
+ * bdag_backward. Nothing is updated when it fails or when loss or gradient are not finite (NOT_FINITE).
+ * The Z of BDAG_NORMALIZE_GIVEN is 1.
  * Returns what they return. */
 BDAG_API bdag_status bdag_trainer_step(bdag_trainer *trainer, uint64_t batch, const bdag_array *x,
                                        const bdag_array *targets, const double *sample_weights,
@@ -105,20 +110,23 @@ typedef struct bdag_run_options {
 } bdag_run_options;
 #define BDAG_RUN_OPTIONS_INIT {sizeof(bdag_run_options), 1, 128, 1, 1, 0.0, NULL, NULL, NULL}
 
-/* Trains for `epochs`. The order of samples depends on seed and epoch only. When the callback stops the
- * run, the batch is finished, the weights are valid and the status is CANCELLED.
+/* Trains for `epochs`. The order of samples depends on seed and epoch only; samples of weight 0 are
+ * left out of the batches. When the callback stops the run, the batch is finished, the weights are valid
+ * and the status is CANCELLED. Validation happens only if there is a callback to report it to.
+ * `options` NULL means defaults, with batch at most max_batch.
  * Returns what bdag_trainer_step returns, INVALID_ARGUMENT, OUT_OF_MEMORY. */
 BDAG_API bdag_status bdag_trainer_run(bdag_trainer *trainer, const bdag_samples *samples,
                                       const bdag_run_options *options, bdag_error *error);
 
-/* Mean loss over samples without training; `batch` as in bdag_run_options.
- * Returns what bdag_forward and bdag_loss return. */
+/* Mean loss over samples, each counting with its weight, without training; in batches of max_batch.
+ * Returns what bdag_forward and bdag_loss return; INVALID_ARGUMENT also if all weights are 0. */
 BDAG_API bdag_status bdag_trainer_evaluate(bdag_trainer *trainer, const bdag_samples *samples,
                                            double *loss);
 
 /* Optimizer state by parameter id, for checkpoints: number of steps taken, and up to two numbers a
  * parameter (momentum or Adam's m; Adam's v). Arrays are [parameter count] and may be NULL; parameters
- * that the plan does not use read as 0.
+ * that the plan does not train read as 0. Setting refuses numbers that are not finite in the weights'
+ * type, a negative second moment and steps above INT64_MAX; NULL leaves those moments as they are.
  * Return OK, INVALID_ARGUMENT. */
 BDAG_API bdag_status bdag_trainer_get_state(const bdag_trainer *trainer, uint64_t *steps,
                                             double *first_moment, double *second_moment);

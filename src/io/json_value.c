@@ -11,6 +11,12 @@
 #include "base/error.h"
 #include "base/text.h"
 
+void bdag_hide_controls(char *text) {
+  for (; *text != '\0'; text++) {
+    if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = '?';
+  }
+}
+
 json_t *bdag_json_parse(const bdag_json_reader *reader, const void *bytes, size_t size,
                         bdag_status *status) {
   /* jansson reads the decimal point of the current locale. */
@@ -29,18 +35,13 @@ json_t *bdag_json_parse(const bdag_json_reader *reader, const void *bytes, size_
   } else if (json_error_code(&failure) == json_error_out_of_memory) {
     *status = bdag_fail_memory(reader->error);
   } else {
+    bdag_hide_controls(failure.text);
     const uint64_t line = failure.line > 0 ? (uint64_t)failure.line : 0;
     const uint64_t offset = failure.position >= 0 ? (uint64_t)failure.position : UINT64_MAX;
     *status = bdag_fail_at(reader->error, BDAG_ERROR_FORMAT, reader->file, line, offset,
                            "not valid JSON: %s", failure.text);
   }
   return root;
-}
-
-void bdag_hide_controls(char *text) {
-  for (; *text != '\0'; text++) {
-    if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = '?';
-  }
 }
 
 bdag_status bdag_json_fail(const bdag_json_reader *reader, bdag_status status,

@@ -16,6 +16,9 @@ typedef struct bdag_tensor_extra {
   uint64_t text_count;
 } bdag_tensor_extra;
 
+/* F32 where that holds every value exactly: half the size. `values` NULL: zeros. */
+bdag_tensor_type bdag_tensor_narrowest(uint64_t count, const double *values);
+
 /* `extra` may be NULL. Failures of the file are left to its commit. */
 bdag_status bdag_tensors_write_network(const bdag_network *network, const bdag_tensor_extra *extra,
                                        bdag_atomic_file *file, bdag_error *error);

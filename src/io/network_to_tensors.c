@@ -121,13 +121,16 @@ static bdag_status add_edges(writer *w) {
   return BDAG_OK;
 }
 
-/* Half the size where float32 holds every value exactly. */
+bdag_tensor_type bdag_tensor_narrowest(uint64_t count, const double *values) {
+  for (uint64_t i = 0; values != NULL && i < count; i++) {
+    if ((double)(float)values[i] != values[i]) return BDAG_TENSOR_F64;
+  }
+  return BDAG_TENSOR_F32;
+}
+
 static void add_parameters(writer *w, const double *values) {
   const uint64_t count = w->network->parameter_count;
-  uint64_t i = 0;
-  while (values != NULL && i < count && (double)(float)values[i] == values[i]) i++;
-  const int narrow = values == NULL || i == count;
-  add(w, "parameters.value", narrow ? BDAG_TENSOR_F32 : BDAG_TENSOR_F64, count, values);
+  add(w, "parameters.value", bdag_tensor_narrowest(count, values), count, values);
 }
 
 static bdag_status add_outputs(writer *w) {

@@ -91,8 +91,8 @@ static void add_gradient(const bdag_loss_job *job, uint32_t v, size_t first, siz
   real *const grad = gradient_row(job, v) + first;
   const double *const factor = job->factor + first;
   for (size_t i = 0; i < count; i++) {
-    const real sum = (real)((double)grad[i] + scale * factor[i] * x[i]);
-    grad[i] = factor[i] != 0 ? sum : grad[i];
+    const double old = (double)grad[i], sum = old + scale * factor[i] * x[i];
+    grad[i] = (real)(factor[i] != 0 ? sum : old);
   }
 }
 

@@ -29,6 +29,7 @@ static void gather_float64(double *restrict to, const bdag_array *from, ptrdiff_
 
 void bdag_gather_rows(bdag_type type, void *destination, const bdag_array *from, uint64_t columns,
                       const uint64_t *rows, uint64_t count) {
+  if (columns == 0) return;
   const size_t width = type == BDAG_FLOAT32 ? sizeof(float) : sizeof(double);
   const int plain = from->type == type && from->vertex_stride == 1;
   for (uint64_t i = 0; i < count; i++) {

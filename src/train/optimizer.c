@@ -8,8 +8,8 @@
 
 #include "runtime/float_mode.h"
 
-/* Below this many weights a thread, opening a parallel region costs more than it saves. */
-#define THREAD_SHARE ((uint64_t)1 << 16)
+/* Below this many weights, opening a parallel region costs more than it saves. */
+#define PARALLEL_LENGTH ((uint64_t)1 << 17)
 /* Chunks begin at multiples of this, so that threads do not share cache lines. */
 #define CHUNK_QUANTUM ((uint64_t)64)
 
@@ -59,13 +59,11 @@ static void apply(const bdag_update *update, uint64_t first, uint64_t count, voi
 
 void bdag_optimizer_apply(const bdag_update *update, uint64_t first, uint64_t count, void *weights,
                           const void *gradient, void *first_moment, void *second_moment) {
-  const uint64_t useful = count / THREAD_SHARE;
-  const uint64_t threads = useful < update->threads ? useful : update->threads;
-  if (threads < 2 || omp_in_parallel()) {
+  if (update->threads < 2 || count < PARALLEL_LENGTH || omp_in_parallel()) {
     apply(update, first, count, weights, gradient, first_moment, second_moment);
     return;
   }
-#pragma omp parallel num_threads((int)threads)
+#pragma omp parallel num_threads((int)update->threads)
   {
     const uint64_t team = (uint64_t)omp_get_num_threads(), self = (uint64_t)omp_get_thread_num();
     const uint64_t share = (count / team / CHUNK_QUANTUM + 1) * CHUNK_QUANTUM;

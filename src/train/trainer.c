@@ -112,7 +112,7 @@ static bdag_status make_engine(bdag_trainer *trainer, bdag_error *error) {
   if (status != BDAG_OK) return status;
   bdag_engine_info info = {sizeof info};
   bdag_engine_describe(trainer->engine, &info);
-  trainer->threads = options.axis == BDAG_AXIS_SERIAL ? 1 : info.threads;
+  trainer->threads = info.threads;
   return BDAG_OK;
 }
 

@@ -15,7 +15,7 @@ if [ -z "$formatter" ]; then
 fi
 echo "1..1"
 changed=$(find src tools bench tests include -type f \
-            \( -name '*.c' -o -name '*.h' -o -name '*.cpp' \) | sort |
+            \( -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.cc' \) | sort |
           while read -r file; do
             "$formatter" "$file" | cmp -s - "$file" || echo "# $file"
           done)

@@ -16,7 +16,7 @@ report() { # number, what, file with offenders
 }
 
 echo "1..7"
-find src tools bench tests include -type f \( -name '*.c' -o -name '*.h' -o -name '*.cpp' \) |
+find src tools bench tests include -type f \( -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.cc' \) |
   sort > "$work/files"
 
 find src -mindepth 2 -type f \( -name '*.c' -o -name '*.h' \) -exec \

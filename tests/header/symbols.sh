@@ -23,7 +23,7 @@ grep -v '^bdag_' "$work/exported" > "$work/foreign"
 report 1 "every exported symbol begins with bdag_" "$work/foreign"
 
 # A declaration may go over several lines; its name is the first one followed by a parenthesis.
-cat "$headers"/backdag/*.h | tr '\n' ' ' | grep -o 'BDAG_API [^;]*;' |
+cat "$headers"/backdag/*.h | grep -v "^#" | tr '\n' ' ' | grep -o 'BDAG_API [^;]*;' |
   sed 's/(.*//; s/.*[ *]//' | sort -u > "$work/declared"
 comm -13 "$work/exported" "$work/declared" > "$work/missing"
 report 2 "every declared function is exported" "$work/missing"

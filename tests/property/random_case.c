@@ -11,7 +11,13 @@
 enum { SAMPLE_ATTEMPTS = 8, NETWORK_ATTEMPTS = 100 };
 
 bdag_status property_world_create(property_world *world, bdag_error *error) {
+  return property_world_create_with(world, NULL, error);
+}
+
+bdag_status property_world_create_with(property_world *world, const bdag_allocator *allocator,
+                                       bdag_error *error) {
   bdag_context_options options = BDAG_CONTEXT_OPTIONS_INIT;
+  options.allocator = allocator;
   options.threads = 8;
   options.oversubscribe = 1;
   world->context = NULL;

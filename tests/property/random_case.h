@@ -17,6 +17,9 @@ typedef struct property_world {
 
 /* Returns OK or why not; `error` says more. */
 bdag_status property_world_create(property_world *world, bdag_error *error);
+/* The same with an allocator, NULL: malloc and free. */
+bdag_status property_world_create_with(property_world *world, const bdag_allocator *allocator,
+                                       bdag_error *error);
 void property_world_destroy(property_world *world);
 
 typedef struct random_case {

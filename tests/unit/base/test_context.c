@@ -1,6 +1,8 @@
 /* Creating contexts: options, threads, instruction sets, log, memory. */
 #include <criterion/criterion.h>
+#include <omp.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,7 +142,21 @@ Test(context, omp_num_threads_is_read) {
   bdag_context_destroy(context);
 }
 
+/* Run once more with OMP_PROC_BIND set, which has the OpenMP runtime shrink the mask beforehand. */
+Test(context, openmp_binding_does_not_hide_processors) {
+  cpu_set_t set;
+  cr_assert_eq(sched_getaffinity(0, sizeof set, &set), 0);
+  if (getenv("OMP_PROC_BIND") == NULL) cr_skip_test("OMP_PROC_BIND is not set");
+  bdag_context *const context = make(NULL, 0, 0);
+  cr_assert_eq(context->machine.processors, (uint32_t)omp_get_num_procs());
+  cr_assert_geq(context->machine.processors, (uint32_t)CPU_COUNT(&set));
+  cr_assert_geq(context->machine.cores, 1);
+  cr_assert_leq(context->machine.cores, context->machine.processors);
+  bdag_context_destroy(context);
+}
+
 Test(context, own_cpu_set_counts) {
+  if (getenv("OMP_PROC_BIND") != NULL) cr_skip_test("OMP_PROC_BIND is set");
   cpu_set_t set, one;
   cr_assert_eq(sched_getaffinity(0, sizeof set, &set), 0);
   if (CPU_COUNT(&set) < 2) cr_skip_test("one processor only");

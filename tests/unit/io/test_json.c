@@ -179,9 +179,9 @@ Test(json, locale_does_not_matter) {
   TOPOLOGY("[-1, -2]", "[0]") "\"nodes\": [" nodes "], \"connections\": [" edges "]}"
 #define EXTENDED(extension)                                                                        \
   HEAD("feedforward")                                                                              \
-  TOPOLOGY("[-1, -2]", "[0]") "\"nodes\": [" INPUT("-1") ", " INPUT(                               \
-      "-2") ", " OUTPUT                                                                            \
-            "], \"connections\": [" EDGE("-1", "0", "0.5") "], \"backdag\": " extension "}"
+  TOPOLOGY("[-1, -2]", "[0]")                                                                      \
+  "\"nodes\": [" INPUT("-1") ", " INPUT("-2") ", " OUTPUT "], \"connections\": [" EDGE(            \
+      "-1", "0", "0.5") "], \"backdag\": " extension "}"
 #define OUTPUT NODE("0", "output", "sigmoid", "sum", "-0.5", "1.0")
 #define HIDDEN NODE("5", "hidden", "gauss", "mean", "3", "0.25")
 

@@ -110,6 +110,23 @@ Test(number, rounds_once) {
   cr_assert_eq(value, 9007199254740994.0);
 }
 
+/* Between 8 and 9 sixteen digits are nearer to a midpoint of two floats than doubles are to each other:
+ * the double is the midpoint itself and no longer tells on which side the digits lay. */
+Test(number, rounds_once_beside_midpoints) {
+  int differing = 0;
+  for (int i = 0; i < 2000; i++) {
+    const double midpoint = 8 + (2 * i + 1) * 0x1p-21;
+    char text[64];
+    snprintf(text, sizeof text, "%.15f", midpoint);
+    double value;
+    size_t length;
+    cr_assert_eq(read_text(text, BDAG_FLOAT32, &value, &length), BDAG_NUMBER_OK);
+    cr_assert_eq(value, (double)strtof(text, NULL), "%s", text);
+    differing += value != (double)(float)strtod(text, NULL);
+  }
+  cr_assert_gt(differing, 100, "these numbers do not show the fault");
+}
+
 /* 2^53 + 1, then zeros to far beyond what any double can tell apart, then a one. */
 Test(number, a_digit_after_a_thousand_zeros_counts) {
   static char text[1200];

@@ -74,6 +74,10 @@ Test(building, bad_vertices_are_refused) {
   uint32_t first = 77;
   cr_assert_eq(bdag_network_add_inputs(network, 0, &first, &error), BDAG_ERROR_INVALID_ARGUMENT);
   cr_assert_eq(bdag_network_add_inputs(NULL, 1, &first, &error), BDAG_ERROR_INVALID_ARGUMENT);
+  cr_assert_eq(bdag_network_add_constants(NULL, 1, NULL, &first, &error),
+               BDAG_ERROR_INVALID_ARGUMENT);
+  cr_assert_eq(bdag_network_add_vertices(NULL, 1, NULL, &first, &error),
+               BDAG_ERROR_INVALID_ARGUMENT);
   cr_assert_eq(bdag_network_add_constants(network, 1, NULL, &first, &error),
                BDAG_ERROR_INVALID_ARGUMENT);
   cr_assert_eq(bdag_network_add_vertices(network, 0, NULL, &first, &error),
@@ -107,6 +111,17 @@ Test(building, bad_vertices_are_refused) {
   const bdag_activation relu = {BDAG_RELU, NAN};
   assert_ok(bdag_network_add_vertices(network, 1, &relu, &first, &error));
   cr_assert_eq(vertex_of(first).activation.parameter, 0.0);
+}
+
+Test(building, vertex_ids_never_reach_the_end) {
+  static const double values[1];
+  assert_ok(bdag_network_add_inputs(network, 1, NULL, &error));
+  cr_assert_eq(bdag_network_add_inputs(network, UINT32_MAX, NULL, &error), BDAG_ERROR_LIMIT);
+  cr_assert_eq(bdag_network_add_vertices(network, UINT32_MAX, NULL, NULL, &error),
+               BDAG_ERROR_LIMIT);
+  cr_assert_eq(bdag_network_reserve(network, UINT32_MAX, 0, &error), BDAG_ERROR_LIMIT);
+  assert_ok(bdag_network_add_constants(network, 1, values, NULL, &error));
+  cr_assert_eq(bdag_network_vertex_count(network), 2);
 }
 
 static void three_layers(void) {
@@ -143,6 +158,16 @@ Test(building, edges_get_parameters_of_their_own) {
     cr_assert_eq(f[e], 0);
   }
   cr_assert_eq(network->run_count, 1, "consecutive additions make one run");
+}
+
+Test(building, negative_zero_is_a_value) {
+  three_layers();
+  const uint32_t source = 0, target = 2;
+  const double weight = -0.0;
+  double read = 1.0;
+  assert_ok(bdag_network_add_edges(network, 1, &source, &target, &weight, NULL, &error));
+  cr_assert_eq(bdag_network_get_edges(network, 0, 1, NULL, NULL, NULL, &read, NULL), BDAG_OK);
+  cr_assert(read == 0.0 && signbit(read));
 }
 
 Test(building, zero_weights_need_no_memory_of_their_own) {

@@ -267,3 +267,30 @@ Test(edit, outputs_replace_earlier_ones) {
   assert_ok(bdag_network_set_outputs(network, 0, NULL, &error));
   cr_assert_eq(bdag_network_output_count(network), 0);
 }
+
+Test(edit, null_networks_are_refused) {
+  const uint32_t vertex = 2;
+  const uint64_t edge = 0, parameter = 0;
+  const double value = 1.0;
+  const int64_t key = 1;
+  const bdag_activation relu = {BDAG_RELU, 0.0};
+  const bdag_aggregation sum = BDAG_SUM;
+  bdag_vertex description;
+#define REFUSED(call) cr_assert_eq(call, BDAG_ERROR_INVALID_ARGUMENT)
+  REFUSED(bdag_network_set_activations(NULL, 1, &vertex, &relu, &error));
+  REFUSED(bdag_network_set_biases(NULL, 1, &vertex, &value, &error));
+  REFUSED(bdag_network_set_bias_parameters(NULL, 1, &vertex, &parameter, &error));
+  REFUSED(bdag_network_set_aggregations(NULL, 1, &vertex, &sum, NULL, &error));
+  REFUSED(bdag_network_set_keys(NULL, 1, &vertex, &key, &error));
+  REFUSED(bdag_network_remove_edges(NULL, 1, &edge, &error));
+  REFUSED(bdag_network_remove_vertices(NULL, 1, &vertex, &error));
+  REFUSED(bdag_network_enable_edges(NULL, 1, &edge, 1, &error));
+  REFUSED(bdag_network_set_parameters(NULL, 0, 1, &value, &error));
+  REFUSED(bdag_network_set_outputs(NULL, 0, NULL, &error));
+  REFUSED(bdag_network_get_vertex(NULL, 0, &description));
+  REFUSED(bdag_network_get_vertex(network, 0, NULL));
+  REFUSED(bdag_network_get_edges(NULL, 0, 1, NULL, NULL, NULL, NULL, NULL));
+  REFUSED(bdag_network_get_parameters(NULL, 0, 0, NULL));
+  REFUSED(bdag_network_get_loss(NULL, 0, NULL, NULL, NULL));
+#undef REFUSED
+}

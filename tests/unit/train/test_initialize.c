@@ -208,6 +208,41 @@ Test(initialize, a_bias_tied_to_an_edge_is_drawn) {
   fixture_end(&made);
 }
 
+/* With a response the kernels read other numbers than the parameters: those must follow. */
+Test(initialize, passes_see_the_new_weights) {
+  fixture made = dense(BDAG_IDENTITY, 2.0, BDAG_SUM, BDAG_FLOAT64, 1);
+  initialize(&made, BDAG_INIT_AUTO, 1);
+  bdag_engine_options options = BDAG_ENGINE_OPTIONS_INIT;
+  options.type = BDAG_FLOAT64;
+  bdag_engine *engine = NULL;
+  cr_assert_eq(bdag_engine_create(&engine, made.plan, &options, NULL), BDAG_OK);
+  double x[SOURCES], y = 0.0, expected = 0.0;
+  double *const values = fixture_values(&made);
+  for (int s = 0; s < SOURCES; s++) {
+    x[s] = sin(s);
+    expected += 2.0 * x[s] * values[TARGETS + s];
+  }
+  cr_assert_eq(bdag_forward(engine, made.weights, 1, x, &y), BDAG_OK);
+  cr_assert_float_eq(y, expected, 1e-13);
+  free(values);
+  bdag_engine_destroy(engine);
+  fixture_end(&made);
+}
+
+Test(initialize, an_edited_network_is_refused) {
+  fixture made = fixture_linear(BDAG_FLOAT32);
+  bdag_network *edited = NULL;
+  cr_assert_eq(bdag_network_copy(&edited, made.network, NULL), BDAG_OK);
+  cr_assert_eq(bdag_weights_initialize(made.weights, edited, BDAG_INIT_AUTO, 1, NULL), BDAG_OK);
+  cr_assert_eq(bdag_network_add_tied_edges(edited, 1, (const uint32_t[]){0}, (const uint32_t[]){2},
+                                           (const uint64_t[]){1}, NULL, NULL),
+               BDAG_OK);
+  cr_assert_eq(bdag_weights_initialize(made.weights, edited, BDAG_INIT_AUTO, 1, NULL),
+               BDAG_ERROR_MISMATCH);
+  bdag_network_destroy(edited);
+  fixture_end(&made);
+}
+
 Test(initialize, refuses_bad_arguments) {
   fixture made = fixture_linear(BDAG_FLOAT32), other = fixture_small(BDAG_FLOAT32, 1);
   bdag_error error = {0};

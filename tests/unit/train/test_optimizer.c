@@ -211,7 +211,7 @@ Test(optimizer, chunks_cover_the_range) {
     update.optimizer = BDAG_SGD;
     update.type = BDAG_FLOAT32;
     update.learning_rate = 1.0;
-    update.threads = 2;
+    update.threads = count == 131072 ? 64 : 2; /* 64: the last chunks are empty */
     bdag_optimizer_apply(&update, 0, count, w, g, NULL, NULL);
     for (uint64_t i = 0; i < count; i++) cr_assert_eq(w[i], -1.0f, "weight %d", (int)i);
     cr_assert_eq(w[count], 0.0f);
@@ -256,6 +256,13 @@ Test(optimizer, moments_at_rest_vanish) {
   for (int i = 0; i < 8; i++) cr_assert_eq(m[i], 0.0f);
 }
 
+/* Volatile, so that the division happens between the calls that set the rounding. */
+static double third(void) {
+  volatile double result = 3.0;
+  result = 1.0 / result;
+  return result;
+}
+
 Test(optimizer, rounding_mode_of_the_caller_does_not_matter_and_comes_back) {
   bdag_update update = base;
   update.optimizer = BDAG_ADAM;
@@ -265,9 +272,9 @@ Test(optimizer, rounding_mode_of_the_caller_does_not_matter_and_comes_back) {
   bdag_optimizer_apply(&update, 0, 1, &w[0], &g, &m[0], &v[0]);
   cr_assert_eq(fesetround(FE_UPWARD), 0);
   bdag_optimizer_apply(&update, 0, 1, &w[1], &g, &m[1], &v[1]);
-  const int mode = fegetround();
+  const double up = third();
   fesetround(FE_TONEAREST);
-  cr_assert_eq(mode, FE_UPWARD);
+  cr_assert_gt(up, third());
   cr_assert_eq(w[0], w[1]);
   cr_assert_eq(v[0], v[1]);
 }

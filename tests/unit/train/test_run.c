@@ -158,6 +158,30 @@ Test(run, type_and_strides_of_samples_do_not_matter) {
   free(values[1]);
 }
 
+/* In deterministic mode a whole run is bitwise the same for any number of threads and axis. */
+Test(run, deterministic_runs_do_not_depend_on_threads) {
+  static const bdag_axis axes[] = {BDAG_AXIS_SERIAL, BDAG_AXIS_TILES, BDAG_AXIS_VERTICES};
+  const bdag_samples samples = many_samples();
+  double *values[3];
+  for (int k = 0; k < 3; k++) {
+    fixture made = fixture_small(BDAG_FLOAT32, k == 0 ? 1 : 4);
+    bdag_trainer_options options = trainer_defaults;
+    options.deterministic = 1;
+    options.axis = axes[k];
+    bdag_trainer *trainer = NULL;
+    cr_assert_eq(bdag_trainer_create(&trainer, made.plan, made.weights, &options, NULL), BDAG_OK);
+    bdag_run_options run = run_defaults;
+    run.epochs = 20;
+    run.batch = 40;
+    run_well(trainer, &samples, &run);
+    values[k] = fixture_values(&made);
+    bdag_trainer_destroy(trainer);
+    if (k > 0) cr_assert_arr_eq(values[0], values[k], fixture_parameters(&made) * sizeof(double));
+    fixture_end(&made);
+  }
+  for (int k = 0; k < 3; k++) free(values[k]);
+}
+
 /* ---- Progress ---------------------------------------------------------------------------------- */
 
 typedef struct diary {

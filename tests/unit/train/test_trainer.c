@@ -221,7 +221,7 @@ static void expect_refused_step(bdag_type type, double x, double weight) {
   cr_assert_eq(bdag_trainer_get_state(trainer, &steps, first, second), BDAG_OK);
   cr_assert_eq(steps, 0);
   for (int p = 0; p < 3; p++) cr_assert(first[p] == 0.0 && second[p] == 0.0);
-  row[0] = 1.0;
+  row[0] = 1e-30;
   cr_assert_eq(bdag_trainer_step(trainer, 1, &inputs, &targets, NULL, NULL), BDAG_OK);
   free(values);
   bdag_trainer_destroy(trainer);
@@ -231,6 +231,8 @@ static void expect_refused_step(bdag_type type, double x, double weight) {
 Test(trainer, loss_not_finite_updates_nothing) {
   expect_refused_step(BDAG_FLOAT64, NAN, 0.5);
   expect_refused_step(BDAG_FLOAT32, INFINITY, 0.5);
+  /* Only the loss, 1e320, overflows. */
+  expect_refused_step(BDAG_FLOAT64, 1.0, 1e160);
 }
 
 /* The loss is 1e10, its gradient 2·1e5·1e35. */
