@@ -16,8 +16,20 @@
 #define BLOCK_VECTORS 2
 #define BLOCK_SOURCES 6
 #endif
-#define DOT_SOURCES  4
+#define DOT_SOURCES 4
+/* Source rows are asked for that many rows before the sweep needs them. */
+#define ROWS_AHEAD   6
 #define MOST_SOURCES 12
+
+/* Holds a loaded vector in a register: compilers fold the load into each of its uses otherwise, and
+ * loads, not multiply-adds, become the limit. */
+#if defined BDAG_KERNEL_ISA_NEON
+#define KEEP(vector) __asm__("" : "+w"(vector))
+#elif defined BDAG_KERNEL_ISA_AVX512
+#define KEEP(vector) __asm__("" : "+v"(vector))
+#else
+#define KEEP(vector) __asm__("" : "+x"(vector))
+#endif
 
 static size_t lanes_of_tile(const bdag_weight_grad_job *job, uint32_t tile) {
   return tile + 1 == job->tiles ? job->last_count : job->count;
@@ -39,9 +51,13 @@ INLINE void dot_tile(const bdag_weight_grad_job *job, uint32_t r, uint32_t k, co
     for (int i = 0; i < sources; i++) row[i] = rows + job->source[k + i] * job->row_stride;
     for (size_t t = 0; t < count; t += LANES) {
       vec g[DOT_TARGETS];
-      for (int j = 0; j < targets; j++) g[j] = vec_loadu(in_grad + j * job->row_stride + t);
+      for (int j = 0; j < targets; j++) {
+        g[j] = vec_loadu(in_grad + j * job->row_stride + t);
+        KEEP(g[j]);
+      }
       for (int i = 0; i < sources; i++) {
-        const vec x = vec_loadu(row[i] + t);
+        vec x = vec_loadu(row[i] + t);
+        KEEP(x);
         for (int j = 0; j < targets; j++) sum[i][j] = vec_fma(x, g[j], sum[i][j]);
       }
     }
@@ -85,7 +101,10 @@ INLINE void product_block(const bdag_weight_grad_job *job, uint32_t k, size_t c,
     for (int i = 0; i < sources; i++) row[i] = rows + job->source[k + i] * job->row_stride;
     for (size_t t = 0; t < count; t++, turned += width) {
       vec g[BLOCK_VECTORS];
-      for (int j = 0; j < vectors; j++) g[j] = vec_loadu(turned + j * LANES);
+      for (int j = 0; j < vectors; j++) {
+        g[j] = vec_loadu(turned + j * LANES);
+        KEEP(g[j]);
+      }
       for (int i = 0; i < sources; i++) {
         const vec x = vec_set1(row[i][t]);
         for (int j = 0; j < vectors; j++) sum[i][j] = vec_fma(x, g[j], sum[i][j]);
@@ -179,6 +198,14 @@ INLINE void sweep_row(const bdag_sweep_job *job, bdag_waiting *waiting, uint32_t
   const size_t at = job->row[i] * job->row_stride + t;
   const real *in_grad = (const real *)job->in_grad + t;
   vec out[SWEEP_VECTORS], sum[SWEEP_VECTORS];
+  if (i + ROWS_AHEAD < job->row_limit) {
+    const size_t next = job->row[i + ROWS_AHEAD] * job->row_stride + t;
+    for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64) {
+      __builtin_prefetch((const char *)((const real *)job->out + next) + byte, 0, 3);
+      if (pulls)
+        __builtin_prefetch((const char *)((const real *)job->out_grad + next) + byte, 1, 3);
+    }
+  }
   for (int j = 0; j < vectors; j++) out[j] = vec_loadu((const real *)job->out + at + j * LANES);
   for (int j = 0; pulls && j < vectors; j++)
     sum[j] = job->from_zero ? vec_zero() : vec_loadu((const real *)job->out_grad + at + j * LANES);
@@ -193,7 +220,8 @@ INLINE void sweep_row(const bdag_sweep_job *job, bdag_waiting *waiting, uint32_t
     const vec w = vec_set1(((const real *)job->weights)[e]);
     vec dot[2] = {vec_zero(), vec_zero()};
     for (int j = 0; j < vectors; j++) {
-      const vec g = vec_loadu(row + j * LANES);
+      vec g = vec_loadu(row + j * LANES);
+      if (pulls && dots) KEEP(g);
       if (pulls) sum[j] = vec_fma(w, g, sum[j]);
       if (dots) dot[j & 1] = vec_fma(out[j], g, dot[j & 1]);
     }

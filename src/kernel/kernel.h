@@ -68,6 +68,7 @@ typedef struct bdag_sweep_job {
   const uint64_t *offset; /* [rows + 1], ascending */
   const uint32_t *row;    /* [rows] */
   uint32_t rows;
+  uint64_t row_limit; /* entries of `row` that may be looked at, to prefetch */
   const void *out, *in_grad;
   void *out_grad; /* NULL: not wanted */
   size_t row_stride;

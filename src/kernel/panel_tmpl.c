@@ -18,6 +18,14 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* Rows that will soon be written: a store that misses waits for its line otherwise. */
+INLINE void prefetch_targets(const real *target, size_t row_stride, const int targets,
+                             const int vectors) {
+  for (int i = 0; i < targets; i++)
+    for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
+      __builtin_prefetch((const char *)(target + i * row_stride) + byte, 1, 3);
+}
+
 /* ---- Dense panels -------------------------------------------------------------------------------- */
 
 /* Sources first … first+sources−1 for `targets` × `vectors` sums from target r and element t on. */
@@ -29,6 +37,8 @@ INLINE void panel_tile(const bdag_panel_job *job, uint32_t first, uint32_t sourc
   const uint32_t *source = job->source + first;
   real *target = (real *)job->target + r * job->row_stride + t;
   const int starts = first == 0 && job->initial != NULL;
+  if (starts)
+    prefetch_targets(target + TILE_TARGETS * job->row_stride, job->row_stride, targets, vectors);
   vec sum[TILE_TARGETS][TILE_VECTORS];
   for (int i = 0; i < targets; i++)
     for (int j = 0; j < vectors; j++)
@@ -102,6 +112,7 @@ INLINE void union_tile(const bdag_union_job *job, size_t t, const int targets, c
   const uint32_t *slot = job->slot;
   real *target = (real *)job->target + t;
   vec sum[BDAG_UNION_TARGETS][TILE_VECTORS];
+  prefetch_targets(target + 2 * targets * job->row_stride, job->row_stride, targets, vectors);
   for (int i = 0; i < targets; i++)
     for (int j = 0; j < vectors; j++)
       sum[i][j] = job->initial != NULL ? vec_set1(((const real *)job->initial)[i])

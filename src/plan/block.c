@@ -30,16 +30,18 @@ typedef struct bdag_cut {
   int failed;
 } bdag_cut;
 
+/* The in-edges of a row; `first` is their place in the lists. */
 typedef struct bdag_row_list {
   const uint32_t *source;
-  const uint64_t *edge;
+  uint64_t *slot;
+  uint64_t first;
   uint32_t length;
 } bdag_row_list;
 
 static bdag_row_list list_of(const bdag_build *build, uint32_t row) {
-  const uint32_t v = build->plan->vertex_of_row[row];
-  const uint64_t at = build->in_offset[v];
-  return (bdag_row_list){build->in_source + at, build->in_edge + at, build->in_degree[v]};
+  const uint64_t at = build->list_offset[row];
+  return (bdag_row_list){build->source + at, build->slot + at, at,
+                         (uint32_t)(build->list_offset[row + 1] - at)};
 }
 
 /* Room for `more` further elements of an array of the plan. */
@@ -176,8 +178,7 @@ static void add_panel(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t col
     for (uint32_t k = 0; k < list.length; k++) {
       const uint32_t source = list.source[k];
       if (cut->stamp[source] != mark || (k > 0 && list.source[k - 1] == source)) continue;
-      cut->build->slot_of_edge[list.edge[k]] =
-          panel.slot + (uint64_t)cut->count[source] * panel.step + r;
+      list.slot[k] = panel.slot + (uint64_t)cut->count[source] * panel.step + r;
       placed++;
     }
   }
@@ -248,12 +249,12 @@ static void add_union(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t sou
   sort_columns(cut->column, sources);
   for (uint32_t k = 0; k < sources; k++) cut->count[cut->column[k]] = k;
   memcpy(plan->source + plan->sources, cut->column, sources * sizeof *plan->source);
-  uint64_t *edge = build->union_edge + plan->union_entries;
+  uint32_t *edge = build->union_edge + plan->union_entries;
   memset(edge, 0xff, cells * sizeof *edge);
   for (uint32_t r = 0; r < rows; r++) {
     const bdag_row_list list = list_of(build, first + r);
     for (uint32_t k = 0; k < list.length; k++)
-      edge[(uint64_t)cut->count[list.source[k]] * rows + r] = list.edge[k];
+      edge[(uint64_t)cut->count[list.source[k]] * rows + r] = (uint32_t)(list.first + k);
     plan->padding += sources - list.length;
   }
   plan->union_panel[plan->unions++] =
@@ -272,9 +273,9 @@ static void fill_lists(bdag_cut *cut, uint32_t first, uint32_t rows, int in_unio
     uint64_t at = plan->list_offset[row];
     const bdag_row_list list = list_of(build, row);
     for (uint32_t k = 0; k < list.length && !in_union; k++) {
-      if (build->slot_of_edge[list.edge[k]] != BDAG_NONE) continue;
+      if (list.slot[k] != BDAG_NONE) continue;
       plan->list_source[at] = list.source[k];
-      build->list_edge[at++] = list.edge[k];
+      build->list_edge[at++] = (uint32_t)(list.first + k);
     }
     plan->list_offset[row + 1] = at;
   }

@@ -198,6 +198,7 @@ struct bdag_plan {
 
   uint32_t tile; /* samples, 0: the engine chooses by its largest batch */
   uint64_t weight_edges, out_edges;
+  uint64_t mean_reach; /* rows between source and target, on average */
   uint64_t padding, bytes;
 };
 

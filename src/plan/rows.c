@@ -11,6 +11,13 @@ static void give_row(bdag_build *build, uint32_t v) {
   const uint32_t row = plan->rows++;
   plan->row_of_vertex[v] = row;
   plan->vertex_of_row[row] = v;
+  uint64_t at = build->list_offset[row];
+  for (uint64_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++, at++) {
+    build->source[at] = build->in[i].vertex;
+    build->edge[at] = build->in[i].edge;
+    build->slot[at] = BDAG_NONE;
+  }
+  build->list_offset[row + 1] = at;
   plan->reaches[row] = build->reaches[v];
   plan->in_loss[row] = build->in_loss[v];
   plan->in_row[row] = BDAG_NO_ROW;
@@ -26,11 +33,9 @@ static void give_row(bdag_build *build, uint32_t v) {
 static void announce_row(bdag_build *build, uint32_t row, uint32_t *filled) {
   const uint32_t u = build->plan->vertex_of_row[row];
   for (uint64_t i = build->out_offset[u]; i < build->out_offset[u + 1]; i++) {
-    const uint64_t e = build->out_edge[i];
-    const uint32_t v = build->network->target[e];
-    const uint64_t at = build->in_offset[v] + filled[v]++;
-    build->in_source[at] = row;
-    build->in_edge[at] = e;
+    const uint32_t v = build->out[i].vertex, place = filled[v]++;
+    build->in[build->in_offset[v] + place] = (bdag_half_edge){row, build->out[i].edge};
+    build->out[i].edge = place;
   }
 }
 
@@ -79,6 +84,7 @@ static void sort_by_level(const bdag_build *build, uint64_t *offset, uint32_t le
 }
 
 static void rows_of_inputs_and_constants(bdag_build *build) {
+  build->list_offset[0] = 0;
   bdag_plan *plan = build->plan;
   const bdag_network *network = build->network;
   for (uint64_t i = 0; i < network->input_count; i++)
@@ -109,7 +115,7 @@ static int allocate_rows(bdag_build *build) {
 static int rows_of_levels(bdag_build *build, const uint64_t *offset, uint32_t *sorted,
                           uint32_t *space, uint32_t *filled) {
   bdag_plan *plan = build->plan;
-  const bdag_lists lists = {build->in_offset, build->in_degree, build->in_source};
+  const bdag_lists lists = {build->in_offset, build->in_degree, &build->in[0].vertex, 2};
   bdag_similar_work work;
   int failed = bdag_similar_create(&work, build->context, build->active_count, build->active_count);
   for (uint32_t row = 0; row < plan->rows; row++) announce_row(build, row, filled);

@@ -30,7 +30,7 @@ typedef struct bdag_similar {
 static const uint32_t *list_of(const bdag_similar *s, uint32_t place, uint32_t *length) {
   const uint32_t id = s->given[place];
   *length = s->lists->length[id];
-  return s->lists->data + s->lists->offset[id];
+  return s->lists->data + s->lists->offset[id] * s->lists->step;
 }
 
 static uint32_t scramble(uint32_t value, uint32_t seed) {
@@ -43,7 +43,7 @@ static uint32_t minimum(const bdag_similar *s, uint32_t place, uint32_t seed) {
   uint32_t length, low = UINT32_MAX;
   const uint32_t *list = list_of(s, place, &length);
   for (uint32_t k = 0; k < length; k++) {
-    const uint32_t hash = scramble(list[k], seed);
+    const uint32_t hash = scramble(list[k * s->lists->step], seed);
     low = hash < low ? hash : low;
   }
   return low;
@@ -54,7 +54,7 @@ static uint64_t whole_hash(const bdag_similar *s, uint32_t place) {
   const uint32_t *list = list_of(s, place, &length);
   uint64_t hash = length;
   for (uint32_t k = 0; k < length; k++)
-    hash = (hash ^ list[k]) * 0x9e3779b97f4a7c15u + (hash >> 31);
+    hash = (hash ^ list[k * s->lists->step]) * 0x9e3779b97f4a7c15u + (hash >> 31);
   return hash;
 }
 
@@ -89,9 +89,10 @@ static uint32_t fill_bits(bdag_similar *s, const bdag_context *context, const bd
   for (uint32_t i = 0; i < count; i++) {
     const uint32_t *list = list_of(s, items[i].place, &length);
     for (uint32_t k = 0; k < length; k++) {
-      if (work->stamp[list[k]] == work->stamps) continue;
-      work->stamp[list[k]] = work->stamps;
-      work->local[list[k]] = known++;
+      const uint32_t entry = list[k * s->lists->step];
+      if (work->stamp[entry] == work->stamps) continue;
+      work->stamp[entry] = work->stamps;
+      work->local[entry] = known++;
     }
   }
   const uint32_t words = known / 64 + 1;
@@ -104,7 +105,7 @@ static uint32_t fill_bits(bdag_similar *s, const bdag_context *context, const bd
   for (uint32_t i = 0; i < count; i++) {
     const uint32_t *list = list_of(s, items[i].place, &length);
     for (uint32_t k = 0; k < length; k++) {
-      const uint32_t bit = work->local[list[k]];
+      const uint32_t bit = work->local[list[k * s->lists->step]];
       work->bits[(size_t)i * words + bit / 64] |= UINT64_C(1) << (bit % 64);
     }
   }

@@ -2,6 +2,7 @@
  * dense panels, then the sweeps over irregular out-edges, rows with similar successors side by side;
  * then the weight gradients of panels whose targets are all done. Irregular edges get their slots in the
  * order in which the sweep meets them. May include base and network. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "plan/build.h"
@@ -23,8 +24,8 @@ typedef struct bdag_backward {
   bdag_member *member;
   uint64_t *out_offset; /* [rows + 1] irregular out-edges of a row … */
   uint32_t *out_length, *out_target;
-  uint64_t *out_edge;
-  uint32_t *order; /* [rows] rows of the range at hand */
+  uint64_t *out_place; /* places of those edges in the lists */
+  uint32_t *order;     /* [rows] rows of the range at hand */
   bdag_similar_work similar;
   uint64_t sweep_capacity, pull_capacity, term_capacity, task_capacity;
   uint32_t panels_left; /* panels below it have no gradient task yet */
@@ -52,30 +53,52 @@ static void list_members(bdag_backward *b) {
       b->member[next[plan->source[plan->panel[p].list + k]]++] = (bdag_member){p, k};
 }
 
-/* Irregular edges by source row; targets come out ascending. */
-static void list_out_edges(bdag_backward *b) {
+typedef struct bdag_out_edge {
+  uint32_t target;
+  uint64_t place;
+} bdag_out_edge;
+
+static int compare_targets(const void *left, const void *right) {
+  const bdag_out_edge *a = left, *b = right;
+  if (a->target != b->target) return a->target < b->target ? -1 : 1;
+  return a->place < b->place ? -1 : a->place > b->place;
+}
+
+/* Short lists are the rule. */
+static void sort_out_edges(bdag_out_edge *edges, uint32_t count) {
+  if (count > 48) {
+    qsort(edges, count, sizeof *edges, compare_targets);
+    return;
+  }
+  for (uint32_t i = 1; i < count; i++) {
+    const bdag_out_edge edge = edges[i];
+    uint32_t j = i;
+    for (; j > 0 && compare_targets(&edges[j - 1], &edge) > 0; j--) edges[j] = edges[j - 1];
+    edges[j] = edge;
+  }
+}
+
+/* Irregular edges by source row, targets ascending. */
+static void list_out_edges(bdag_backward *b, bdag_out_edge *edges) {
   const bdag_build *build = b->build;
   const bdag_plan *plan = b->plan;
-  for (int fill = 0; fill < 2; fill++) {
-    for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
-      const uint32_t v = plan->vertex_of_row[row];
-      for (uint64_t i = build->in_offset[v]; plan->reaches[row] && i < build->in_offset[v + 1];
-           i++) {
-        if (build->slot_of_edge[build->in_edge[i]] != BDAG_NONE) continue;
-        const uint32_t source = build->in_source[i];
-        if (fill) {
-          const uint64_t at = b->out_offset[source] + b->out_length[source];
-          b->out_target[at] = row;
-          b->out_edge[at] = build->in_edge[i];
-        }
-        b->out_length[source]++;
-      }
+  for (uint32_t row = 0; row < plan->rows; row++) {
+    const uint32_t u = plan->vertex_of_row[row];
+    uint32_t count = 0;
+    for (uint64_t i = build->out_offset[u]; i < build->out_offset[u + 1]; i++) {
+      const uint32_t target = plan->row_of_vertex[build->out[i].vertex];
+      const uint64_t place = build->list_offset[target] + build->out[i].edge;
+      if (plan->reaches[target] && build->slot[place] == BDAG_NONE)
+        edges[count++] = (bdag_out_edge){target, place};
     }
-    if (fill) return;
-    for (uint32_t row = 0; row < plan->rows; row++) {
-      b->out_offset[row + 1] = b->out_offset[row] + b->out_length[row];
-      b->out_length[row] = 0;
+    sort_out_edges(edges, count);
+    const uint64_t at = b->out_offset[row];
+    for (uint32_t k = 0; k < count; k++) {
+      b->out_target[at + k] = edges[k].target;
+      b->out_place[at + k] = edges[k].place;
     }
+    b->out_length[row] = count;
+    b->out_offset[row + 1] = at + count;
   }
 }
 
@@ -163,7 +186,7 @@ static void add_sweeps(bdag_backward *b, const uint32_t *order, uint32_t count, 
     uint64_t entry = plan->sweep_offset[plan->swept];
     for (uint32_t k = 0; k < b->out_length[row]; k++, entry++) {
       plan->sweep_successor[entry] = b->out_target[b->out_offset[row] + k];
-      b->build->slot_of_edge[b->out_edge[b->out_offset[row] + k]] = plan->edge_base + 1 + entry;
+      b->build->slot[b->out_place[b->out_offset[row] + k]] = plan->edge_base + 1 + entry;
     }
     plan->sweep_row[plan->swept++] = row;
     plan->sweep_offset[plan->swept] = entry;
@@ -221,7 +244,7 @@ static void add_panel_tasks(bdag_backward *b, uint32_t row) {
 /* Rows first … end−1 that do not depend on each other, in tasks worth their cost. */
 static void add_range(bdag_backward *b, uint32_t first, uint32_t end, int is_input) {
   bdag_plan *plan = b->plan;
-  const bdag_lists lists = {b->out_offset, b->out_length, b->out_target};
+  const bdag_lists lists = {b->out_offset, b->out_length, b->out_target, 1};
   uint32_t count = 0;
   int pulls = 0;
   for (uint32_t row = first; row < end; row++) {
@@ -304,11 +327,9 @@ static bdag_status number_edges(bdag_backward *b, bdag_error *error) {
   bdag_plan *plan = b->plan;
   plan->live_entries = plan->sweep_offset[plan->swept];
   uint64_t next = plan->edge_base + 1 + plan->live_entries;
-  for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
-    const uint32_t v = plan->vertex_of_row[row];
-    for (uint64_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++)
-      if (build->slot_of_edge[build->in_edge[i]] == BDAG_NONE)
-        build->slot_of_edge[build->in_edge[i]] = next++;
+  for (uint64_t i = 0; i < build->edges; i++) {
+    if (build->slot[i] == BDAG_NONE) build->slot[i] = next++;
+    build->slot_of_edge[build->edge[i]] = build->slot[i];
   }
   plan->slot_count = next;
   if (plan->slot_count - plan->edge_base > UINT32_MAX)
@@ -321,12 +342,11 @@ static bdag_status number_edges(bdag_backward *b, bdag_error *error) {
       bdag_allocate_array(build->context, plan->union_entries, sizeof *plan->union_slot);
   if (plan->list_slot == NULL || plan->union_slot == NULL) return bdag_fail_memory(error);
   for (uint64_t i = 0; i < listed; i++)
-    plan->list_slot[i] = (uint32_t)(build->slot_of_edge[build->list_edge[i]] - plan->edge_base);
+    plan->list_slot[i] = (uint32_t)(build->slot[build->list_edge[i]] - plan->edge_base);
   for (uint64_t i = 0; i < plan->union_entries; i++)
-    plan->union_slot[i] =
-        build->union_edge[i] == BDAG_NONE
-            ? 0
-            : (uint32_t)(build->slot_of_edge[build->union_edge[i]] - plan->edge_base);
+    plan->union_slot[i] = build->union_edge[i] == BDAG_NO_EDGE
+                              ? 0
+                              : (uint32_t)(build->slot[build->union_edge[i]] - plan->edge_base);
   return BDAG_OK;
 }
 
@@ -343,14 +363,14 @@ static int allocate(bdag_backward *b) {
   b->out_offset = bdag_allocate_zeroed(context, rows + 1, sizeof *b->out_offset);
   b->out_length = bdag_allocate_zeroed(context, rows, sizeof *b->out_length);
   b->out_target = bdag_allocate_array(context, irregular, sizeof *b->out_target);
-  b->out_edge = bdag_allocate_array(context, irregular, sizeof *b->out_edge);
+  b->out_place = bdag_allocate_array(context, irregular, sizeof *b->out_place);
   b->order = bdag_allocate_array(context, rows, sizeof *b->order);
   plan->sweep_row = bdag_allocate_array(context, rows, sizeof *plan->sweep_row);
   plan->sweep_offset = bdag_allocate_zeroed(context, rows + 1, sizeof *plan->sweep_offset);
   plan->sweep_successor = bdag_allocate_array(context, irregular, sizeof *plan->sweep_successor);
   return bdag_similar_create(&b->similar, context, plan->rows, plan->rows) != 0 ||
          b->member_offset == NULL || b->member == NULL || b->out_offset == NULL ||
-         b->out_length == NULL || b->out_target == NULL || b->out_edge == NULL ||
+         b->out_length == NULL || b->out_target == NULL || b->out_place == NULL ||
          b->order == NULL || plan->sweep_row == NULL || plan->sweep_offset == NULL ||
          plan->sweep_successor == NULL;
 }
@@ -361,11 +381,17 @@ bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error) {
   bdag_backward b = {.build = build, .plan = plan, .panels_left = plan->panels};
   b.failed = allocate(&b);
   bdag_status status = BDAG_ERROR_OUT_OF_MEMORY;
+  uint32_t most = 0;
+  for (uint32_t v = 0; v < build->vertices; v++)
+    if (build->out_degree[v] > most) most = build->out_degree[v];
+  bdag_out_edge *edges = bdag_allocate_array(context, most, sizeof *edges);
+  if (edges == NULL) b.failed = 1;
   if (!b.failed) {
     list_members(&b);
-    list_out_edges(&b);
+    list_out_edges(&b, edges);
     add_all(&b);
   }
+  bdag_free(context, edges);
   if (b.failed)
     bdag_fail_memory(error);
   else
@@ -376,7 +402,7 @@ bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error) {
   bdag_free(context, b.out_offset);
   bdag_free(context, b.out_length);
   bdag_free(context, b.out_target);
-  bdag_free(context, b.out_edge);
+  bdag_free(context, b.out_place);
   bdag_free(context, b.order);
   return status;
 }

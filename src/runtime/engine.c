@@ -178,7 +178,7 @@ bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,
   made->tile = choose_tile(made);
   made->tiles = (options->max_batch + made->tile - 1) / made->tile;
   made->chunk_tiles = made->tile < CHUNK_SAMPLES ? CHUNK_SAMPLES / made->tile : 1;
-  if ((uint64_t)plan->rows * made->tile * made->element > plan->context->machine.l2)
+  if (plan->mean_reach * made->tile * made->element > plan->context->machine.l2 / 4)
     made->ahead = PREFETCH_AHEAD;
   made->bytes = sizeof *made;
   if (allocate_rows(made) || allocate_gradients(made) || allocate_scratch(made)) {

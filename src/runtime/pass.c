@@ -333,6 +333,7 @@ static void sweep_group(const bdag_step *step, const bdag_sweep_group *group, ch
       .offset = plan->sweep_offset + group->first,
       .row = plan->sweep_row + group->first,
       .rows = group->rows,
+      .row_limit = plan->swept - group->first,
       .out = step->out,
       .in_grad = step->in_grad,
       .out_grad = pulls ? step->out_grad : NULL,
