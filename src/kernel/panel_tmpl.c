@@ -18,12 +18,14 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* Rows that will soon be written: a store that misses waits for its line otherwise. */
-INLINE void prefetch_targets(const real *target, size_t row_stride, const int targets,
-                             const int vectors) {
-  for (int i = 0; i < targets; i++)
-    for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
-      __builtin_prefetch((const char *)(target + i * row_stride) + byte, 1, 3);
+/* Rows that will be written soon are asked for line by line meanwhile: a store that misses waits. */
+INLINE void prefetch_line(const real *next, uint32_t line, uint32_t lines) {
+  if (line < lines) __builtin_prefetch((const char *)next + 64 * (size_t)line, 1, 3);
+}
+
+INLINE uint32_t lines_of(size_t row_stride, const int targets, const int vectors) {
+  const size_t used = vectors * LANES == row_stride ? targets * row_stride : 0;
+  return (uint32_t)(used * sizeof(real) / 64);
 }
 
 /* ---- Dense panels -------------------------------------------------------------------------------- */
@@ -37,8 +39,8 @@ INLINE void panel_tile(const bdag_panel_job *job, uint32_t first, uint32_t sourc
   const uint32_t *source = job->source + first;
   real *target = (real *)job->target + r * job->row_stride + t;
   const int starts = first == 0 && job->initial != NULL;
-  if (starts)
-    prefetch_targets(target + TILE_TARGETS * job->row_stride, job->row_stride, targets, vectors);
+  const real *next = target + 2 * TILE_TARGETS * job->row_stride;
+  const uint32_t lines = starts ? lines_of(job->row_stride, targets, vectors) : 0;
   vec sum[TILE_TARGETS][TILE_VECTORS];
   for (int i = 0; i < targets; i++)
     for (int j = 0; j < vectors; j++)
@@ -46,6 +48,7 @@ INLINE void panel_tile(const bdag_panel_job *job, uint32_t first, uint32_t sourc
                          : vec_loadu(target + i * job->row_stride + j * LANES);
   for (uint32_t k = 0; k < sources; k++) {
     const real *row = rows + source[k] * job->row_stride;
+    prefetch_line(next, k, lines);
     vec x[TILE_VECTORS];
     for (int j = 0; j < vectors; j++) x[j] = vec_loadu(row + j * LANES);
     for (int i = 0; i < targets; i++) {
@@ -112,13 +115,15 @@ INLINE void union_tile(const bdag_union_job *job, size_t t, const int targets, c
   const uint32_t *slot = job->slot;
   real *target = (real *)job->target + t;
   vec sum[BDAG_UNION_TARGETS][TILE_VECTORS];
-  prefetch_targets(target + 2 * targets * job->row_stride, job->row_stride, targets, vectors);
+  const real *next = target + 2 * targets * job->row_stride;
+  const uint32_t lines = lines_of(job->row_stride, targets, vectors);
   for (int i = 0; i < targets; i++)
     for (int j = 0; j < vectors; j++)
       sum[i][j] = job->initial != NULL ? vec_set1(((const real *)job->initial)[i])
                                        : vec_loadu(target + i * job->row_stride + j * LANES);
   for (uint32_t k = 0; k < job->sources; k++, slot += targets) {
     const real *row = rows + job->source[k] * job->row_stride;
+    prefetch_line(next, k, lines);
     vec x[TILE_VECTORS];
     for (int j = 0; j < vectors; j++) x[j] = vec_loadu(row + j * LANES);
     for (int i = 0; i < targets; i++) {
