@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compare.h"
+#include "compare_reports.h"
 #include "peers.h"
 #include "schema.h"
 
@@ -23,13 +23,13 @@ typedef struct bench_arguments {
   const char **names;
   uint64_t name_count;
   double least;
-  int all, schema;
+  int all, schema, takes_settings;
 } bench_arguments;
 
 static error_t take_name(int key, char *text, struct argp_state *state) {
   bench_arguments *arguments = state->input;
   if (key == ARGP_KEY_INIT) {
-    if (state->root_argp->children != NULL) state->child_inputs[0] = &arguments->settings;
+    if (arguments->takes_settings) state->child_inputs[0] = &arguments->settings;
     return 0;
   }
   if (key != ARGP_KEY_ARG) return ARGP_ERR_UNKNOWN;
@@ -59,7 +59,7 @@ typedef uint64_t (*measurement)(const bench_settings *settings, const bench_mach
 static int measure_verb(int argc, char **argv, const char *kind, const char *names,
                         const char *description, double budget, measurement measure) {
   const struct argp argp = {NULL, take_name, names, description, settings_children, NULL, NULL};
-  bench_arguments arguments = {.settings = bench_settings_default()};
+  bench_arguments arguments = {.settings = bench_settings_default(), .takes_settings = 1};
   arguments.settings.effort.budget = budget;
   parse(&arguments, &argp, argc, argv);
   bench_machine machine;
@@ -103,7 +103,7 @@ static int machine_verb(int argc, char **argv) {
   const struct argp argp = {
       NULL, take_name, "", "Describes the machine and measures its ceilings.", settings_children,
       NULL, NULL};
-  bench_arguments arguments = {.settings = bench_settings_default()};
+  bench_arguments arguments = {.settings = bench_settings_default(), .takes_settings = 1};
   parse(&arguments, &argp, argc, argv);
   bench_machine machine;
   bench_machine_probe(&machine, arguments.settings.ceilings);

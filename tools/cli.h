@@ -13,6 +13,7 @@ typedef struct cli_verb {
   const char *name;
   const char *summary;
   int (*run)(int argc, char **argv);
+  int computes; /* non-zero: runs passes on several threads */
 } cli_verb;
 
 int cmd_new(int argc, char **argv);
@@ -70,6 +71,9 @@ typedef struct cli_source {
 #define CLI_SOURCE_INIT                                                                            \
   { NULL, NULL, BDAG_DATA_AUTO, -1, 0, 0.0 }
 extern const struct argp cli_source_argp; /* input: cli_source * */
+
+/* Makes waiting threads sleep instead of spin, unless the environment says how they shall wait. */
+void cli_wait_politely(char **argv);
 
 /* ---- A loaded network and what passes need ------------------------------------------------------- */
 typedef struct cli_model {

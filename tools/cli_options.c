@@ -37,7 +37,9 @@ static const struct argp_option source_options[] = {
      "tab where the first line has those instead",
      2},
     {"scale", KEY_SCALE, "FACTOR", 0,
-     "Multiplies every input value. Default: 1, but 1/255 for images of bytes in IDX files", 2},
+     "Multiplies every input value; give every verb the same. Default: 1, but 1/255 for images of "
+     "bytes in IDX files",
+     2},
     {NULL, 0, NULL, 0, NULL, 0}};
 
 static error_t parse_source(int key, char *argument, struct argp_state *state) {

@@ -5,15 +5,15 @@
 #include "cli.h"
 
 static const cli_verb verbs[] = {
-    {"new", "make a network: layered with skips, random, small-world, RadiX-Net", cmd_new},
-    {"train", "train a network on data", cmd_train},
-    {"evaluate", "loss, accuracy and mean squared error on data", cmd_evaluate},
-    {"predict", "outputs of a network as CSV or NumPy", cmd_predict},
+    {"new", "make a network: layered with skips, random, small-world, RadiX-Net", cmd_new, 0},
+    {"train", "train a network on data", cmd_train, 1},
+    {"evaluate", "loss, accuracy and mean squared error on data", cmd_evaluate, 1},
+    {"predict", "outputs of a network as CSV or NumPy", cmd_predict, 1},
     {"check-gradient", "compare the engine's gradients with central differences",
-     cmd_check_gradient},
-    {"info", "vertices, edges, depth, widths, parameters, memory", cmd_info},
-    {"convert", "rewrite a network as JSON or safetensors", cmd_convert},
-    {"draw", "draw a network as DOT or SVG", cmd_draw},
+     cmd_check_gradient, 1},
+    {"info", "vertices, edges, depth, widths, parameters, memory", cmd_info, 0},
+    {"convert", "rewrite a network as JSON or safetensors", cmd_convert, 0},
+    {"draw", "draw a network as DOT or SVG", cmd_draw, 0},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])
 
@@ -94,5 +94,6 @@ int main(int argc, char **argv) {
   }
   const cli_verb *verb = find_verb(word);
   if (verb == NULL) return unknown_verb(word);
+  if (verb->computes) cli_wait_politely(argv);
   return run_verb(verb, argc - 1, argv + 1);
 }

@@ -32,9 +32,21 @@ as_root() {
   if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+# Runs a command quietly; shows what it said when it fails.
+quietly() {
+  local log
+  log=$(mktemp)
+  if "$@" </dev/null >"$log" 2>&1; then
+    rm -f "$log"
+    return 0
+  fi
+  cat "$log" >&2
+  rm -f "$log"
+  return 1
+}
+
 apt_install() {
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    "${packages[@]}" </dev/null >&2
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${packages[@]}"
 }
 
 install_missing() {
@@ -51,26 +63,13 @@ install_missing() {
     die "neither root nor sudo: please have these installed: ${packages[*]}"
   fi
   say "installing with apt: ${packages[*]}"
-  if ! apt_install 2>/dev/null; then
-    say "apt knows too little: updating its lists"
-    as_root apt-get update -qq </dev/null >&2 || die "apt-get update failed: is there a network?"
-    apt_install || die "apt could not install: ${packages[*]}"
+  if ! quietly apt_install 2>/dev/null; then
+    say "apt's lists are missing or old: updating them"
+    quietly as_root apt-get update || die "apt-get update failed: is there a network?"
+    quietly apt_install || die "apt could not install: ${packages[*]}"
   fi
   lacking=$(missing | tr '\n' ' ')
   [ -z "$lacking" ] || die "still missing after the installation: $lacking"
-}
-
-# Runs a command quietly; shows what it said when it fails.
-quietly() {
-  local log
-  log=$(mktemp)
-  if "$@" </dev/null >"$log" 2>&1; then
-    rm -f "$log"
-    return 0
-  fi
-  cat "$log" >&2
-  rm -f "$log"
-  return 1
 }
 
 configure() {

@@ -50,8 +50,8 @@ typedef struct bdag_context_options {
   int bind_threads;      /* non-zero: workers (never the caller) are bound to cores in a pass */
 } bdag_context_options;
 
-#define BDAG_CONTEXT_OPTIONS_INIT {sizeof(bdag_context_options), NULL, NULL, NULL, 0, 0, \
-                                   BDAG_ISA_AUTO, NULL, 0}
+#define BDAG_CONTEXT_OPTIONS_INIT                                                                  \
+  { sizeof(bdag_context_options), NULL, NULL, NULL, 0, 0, BDAG_ISA_AUTO, NULL, 0 }
 
 /* Makes a context. `options` NULL means defaults. The context must outlive every object made with
  * it; release it with bdag_context_destroy.
@@ -59,8 +59,8 @@ typedef struct bdag_context_options {
  * topology), UNSUPPORTED (an ISA that this processor or build lacks, also through BACKDAG_ISA),
  * THREADS (more threads than allowed processors without `oversubscribe`), OUT_OF_MEMORY.
  * Thread-safe. */
-BDAG_API bdag_status bdag_context_create(bdag_context **context, const bdag_context_options *options,
-                                         bdag_error *error);
+BDAG_API bdag_status bdag_context_create(bdag_context **context,
+                                         const bdag_context_options *options, bdag_error *error);
 
 /* Releases a context; NULL is fine. No object made with it may still exist. */
 BDAG_API void bdag_context_destroy(bdag_context *context);
@@ -78,7 +78,8 @@ BDAG_API const char *bdag_context_isa(const bdag_context *context);
  * BDAG_ERROR_CALLBACK. Must not jump out (longjmp, exceptions). */
 typedef struct bdag_activation_functions {
   /* out[i] = σ(in[i]) */
-  int (*value)(void *user, bdag_type type, double parameter, size_t count, const void *in, void *out);
+  int (*value)(void *user, bdag_type type, double parameter, size_t count, const void *in,
+               void *out);
   /* derivative[i] = σ'(in[i]); out[i] = σ(in[i]) is handed in */
   int (*derivative)(void *user, bdag_type type, double parameter, size_t count, const void *in,
                     const void *out, void *derivative);
@@ -102,9 +103,9 @@ typedef struct bdag_loss_view {
   uint64_t sample_count;       /* at least 1 */
   size_t stride;               /* elements from one vertex's row to the next */
   const void *out;             /* out[vertex * stride + sample] */
-  const void *targets;         /* targets[vertex * stride + sample], the term's slice; or NULL when the
-                                  term has no targets */
-  const double *sample_weight; /* [sample_count], c_s of each sample; 0: the sample counts nothing */
+  const void *targets;         /* targets[vertex * stride + sample], the term's slice; NULL
+                                  when the term has no targets */
+  const double *sample_weight; /* [sample_count], c_s; 0: the sample counts nothing */
   void *out_grad;              /* to be written: ∂ℓ_s/∂out, without c_s/Z and without λ */
   double *loss;                /* to be written: ℓ_s of each sample, [sample_count] */
 } bdag_loss_view;

@@ -20,21 +20,21 @@ typedef struct bdag_network bdag_network;
  * relu(NaN) is NaN; so is every other function of NaN. */
 typedef enum bdag_activation_kind {
   BDAG_IDENTITY = 0,
-  BDAG_RELU = 1,         /* max(z, 0); σ'(0) = 0 */
-  BDAG_LEAKY_RELU = 2,   /* z > 0 ? z : p·z, p = slope, default 0.01; σ'(0) = p */
-  BDAG_ELU = 3,          /* z > 0 ? z : p·(e^z − 1), p = α, default 1; σ'(0) = p */
-  BDAG_SELU = 4,         /* 1.0507009873554805 · (z > 0 ? z : 1.6732632423543772·(e^z − 1)); σ' at 0
-                            from the left */
-  BDAG_GELU = 5,         /* z·Φ(z), with the error function */
-  BDAG_SILU = 6,         /* z·sigmoid(z) */
-  BDAG_SOFTPLUS = 7,     /* log(1 + e^z) */
+  BDAG_RELU = 1,       /* max(z, 0); σ'(0) = 0 */
+  BDAG_LEAKY_RELU = 2, /* z > 0 ? z : p·z, p = slope, default 0.01; σ'(0) = p */
+  BDAG_ELU = 3,        /* z > 0 ? z : p·(e^z − 1), p = α, default 1; σ'(0) = p */
+  /* 1.0507009873554805 · (z > 0 ? z : 1.6732632423543772·(e^z − 1)); σ'(0) from the left */
+  BDAG_SELU = 4,
+  BDAG_GELU = 5,     /* z·Φ(z), with the error function */
+  BDAG_SILU = 6,     /* z·sigmoid(z) */
+  BDAG_SOFTPLUS = 7, /* log(1 + e^z) */
   BDAG_TANH = 8,
   BDAG_SIGMOID = 9,
   BDAG_SIN = 10,
-  BDAG_GAUSSIAN = 11,    /* e^{−z²} */
+  BDAG_GAUSSIAN = 11, /* e^{−z²} */
   BDAG_SQUARE = 12,
-  BDAG_ABS = 13,         /* σ'(0) = 0 */
-  BDAG_CLIPPED_RELU = 14,/* min(max(z, 0), p), p = cap > 0, default 6; σ' = 0 at both ends */
+  BDAG_ABS = 13,          /* σ'(0) = 0 */
+  BDAG_CLIPPED_RELU = 14, /* min(max(z, 0), p), p = cap > 0, default 6; σ' = 0 at both ends */
   /* The 18 functions of neat-python, with its scalings and clamps. The derivative is that of the
    * clamped function: 0 where a clamp is active (at its end too). */
   BDAG_NEAT_SIGMOID = 32,  /* sigmoid(clamp(5z, ±60)) */
@@ -47,12 +47,12 @@ typedef enum bdag_activation_kind {
   BDAG_NEAT_SELU = 39,     /* as BDAG_SELU */
   BDAG_NEAT_SOFTPLUS = 40, /* 0.2·log(1 + e^{clamp(5z, ±60)}) */
   BDAG_NEAT_IDENTITY = 41,
-  BDAG_NEAT_CLAMPED = 42,  /* clamp(z, ±1); σ' = 0 at both ends */
-  BDAG_NEAT_INV = 43,      /* 1/z, 0 where that is not finite (σ' = 0 there) */
-  BDAG_NEAT_LOG = 44,      /* log(max(1e-7, z)); σ' = 0 for z ≤ 1e-7 */
-  BDAG_NEAT_EXP = 45,      /* e^{clamp(z, ±60)} */
-  BDAG_NEAT_ABS = 46,      /* σ'(0) = 0 */
-  BDAG_NEAT_HAT = 47,      /* max(0, 1 − |z|); σ' = 0 at −1, 0 and 1 */
+  BDAG_NEAT_CLAMPED = 42, /* clamp(z, ±1); σ' = 0 at both ends */
+  BDAG_NEAT_INV = 43,     /* 1/z, 0 where that is not finite (σ' = 0 there) */
+  BDAG_NEAT_LOG = 44,     /* log(max(1e-7, z)); σ' = 0 for z ≤ 1e-7 */
+  BDAG_NEAT_EXP = 45,     /* e^{clamp(z, ±60)} */
+  BDAG_NEAT_ABS = 46,     /* σ'(0) = 0 */
+  BDAG_NEAT_HAT = 47,     /* max(0, 1 − |z|); σ' = 0 at −1, 0 and 1 */
   BDAG_NEAT_SQUARE = 48,
   BDAG_NEAT_CUBE = 49
 } bdag_activation_kind;
@@ -73,7 +73,8 @@ BDAG_API bdag_activation bdag_activation_default(uint32_t kind);
 BDAG_API const char *bdag_activation_name(const bdag_context *context, uint32_t kind);
 
 /* Kind of a name. Returns OK or UNKNOWN_ID. Thread-safe. */
-BDAG_API bdag_status bdag_activation_find(const bdag_context *context, const char *name, uint32_t *kind);
+BDAG_API bdag_status bdag_activation_find(const bdag_context *context, const char *name,
+                                          uint32_t *kind);
 
 typedef enum bdag_aggregation { BDAG_SUM = 0, BDAG_MEAN = 1 } bdag_aggregation;
 typedef enum bdag_vertex_kind {
@@ -139,8 +140,9 @@ BDAG_API bdag_status bdag_network_add_tied_edges(bdag_network *network, uint64_t
                                                  bdag_error *error);
 
 /* ---- Attributes of vertices: arrays of `count` vertices ---------------------------------------
- * Each is all or nothing and returns OK, INVALID_ARGUMENT (not a neuron, value out of range),
- * UNKNOWN_ID, NOT_FINITE. */
+ * Each is all or nothing and returns OK, INVALID_ARGUMENT (not a neuron, value out of range, a bias set
+ * where there is none), UNKNOWN_ID, NOT_FINITE, OUT_OF_MEMORY. Keys may be set for any vertex and need
+ * not differ. Of a vertex that occurs twice in a call the last value counts. */
 BDAG_API bdag_status bdag_network_set_activations(bdag_network *network, uint64_t count,
                                                   const uint32_t *vertices,
                                                   const bdag_activation *activations,
@@ -152,7 +154,8 @@ BDAG_API bdag_status bdag_network_set_biases(bdag_network *network, uint64_t cou
 /* Which parameter is the bias; BDAG_NONE: no bias. */
 BDAG_API bdag_status bdag_network_set_bias_parameters(bdag_network *network, uint64_t count,
                                                       const uint32_t *vertices,
-                                                      const uint64_t *parameters, bdag_error *error);
+                                                      const uint64_t *parameters,
+                                                      bdag_error *error);
 /* Response (a finite constant, default 1) and aggregation; either array may be NULL: unchanged. */
 BDAG_API bdag_status bdag_network_set_aggregations(bdag_network *network, uint64_t count,
                                                    const uint32_t *vertices,
@@ -167,6 +170,7 @@ BDAG_API bdag_status bdag_network_set_keys(bdag_network *network, uint64_t count
 
 /* Removes edges, or vertices together with their edges. Ids of others do not change. A vertex that is
  * an output or stands in a loss term cannot be removed (INVALID_ARGUMENT).
+ * A removed input takes its column of x along; the columns behind it move up.
  * Returns OK, INVALID_ARGUMENT, UNKNOWN_ID, OUT_OF_MEMORY. Vertices: O(all edges). */
 BDAG_API bdag_status bdag_network_remove_edges(bdag_network *network, uint64_t count,
                                                const uint64_t *edges, bdag_error *error);
@@ -206,15 +210,15 @@ BDAG_API bdag_status bdag_network_set_outputs(bdag_network *network, uint32_t co
 /* ---- Loss --------------------------------------------------------------------------------------
  * L = (1/Z)·Σ_s c_s·ℓ_s,   ℓ = Σ_t λ_t·L_t over the terms, n vertices each; o = out(v), y = target. */
 typedef enum bdag_loss_kind {
-  BDAG_MEAN_SQUARED_ERROR = 0,     /* (1/n)·Σ (o − y)² */
-  BDAG_MEAN_ABSOLUTE_ERROR = 1,    /* (1/n)·Σ |o − y|; derivative 0 at o = y */
-  BDAG_HUBER = 2,                  /* (1/n)·Σ (|d| ≤ δ ? d²/2 : δ·(|d| − δ/2)), d = o − y, δ = parameter,
-                                      default 1 */
-  BDAG_BINARY_CROSS_ENTROPY = 3,   /* (1/n)·Σ (log(1 + e^o) − y·o), o a logit, 0 ≤ y ≤ 1 */
-  BDAG_CLASS_CROSS_ENTROPY = 4,    /* log Σ e^o − o_y, o logits, y = class index 0 … n−1: 1 target */
+  BDAG_MEAN_SQUARED_ERROR = 0,  /* (1/n)·Σ (o − y)² */
+  BDAG_MEAN_ABSOLUTE_ERROR = 1, /* (1/n)·Σ |o − y|; derivative 0 at o = y */
+  BDAG_HUBER = 2, /* (1/n)·Σ (|d| ≤ δ ? d²/2 : δ·(|d| − δ/2)), d = o − y, δ = parameter */
+  BDAG_BINARY_CROSS_ENTROPY = 3, /* (1/n)·Σ (log(1 + e^o) − y·o), o a logit, 0 ≤ y ≤ 1 */
+  BDAG_CLASS_CROSS_ENTROPY = 4, /* log Σ e^o − o_y, o logits, y = class index 0 … n−1: 1 target */
   BDAG_DISTRIBUTION_CROSS_ENTROPY = 5, /* (Σ y)·log Σ e^o − Σ y·o, y ≥ 0: n targets */
-  BDAG_EXTERNAL_GRADIENT = 6       /* its n "targets" are ∂L/∂out, taken as they are (no λ, c_s or Z,
-                                      but samples with c_s = 0 are left out); adds 0 to L */
+  /* Its n "targets" are ∂L/∂out, taken as they are (no λ, c_s or Z, but samples with c_s = 0 are left
+   * out); adds 0 to L. */
+  BDAG_EXTERNAL_GRADIENT = 6
 } bdag_loss_kind;
 
 /* Registered losses have kinds from here on. */
@@ -256,13 +260,15 @@ BDAG_API bdag_status bdag_network_set_normalization(bdag_network *network,
  * Getters borrow: what they return belongs to the network and lives until its next change. Any number
  * of threads may look at once. Ranges that reach beyond the end return UNKNOWN_ID. */
 BDAG_API bdag_context *bdag_network_context(const bdag_network *network);
-BDAG_API uint32_t bdag_network_vertex_count(const bdag_network *network); /* ids, removed ones too */
-BDAG_API uint64_t bdag_network_edge_count(const bdag_network *network);   /* ids, removed ones too */
+/* Vertex and edge ids handed out so far, those of removed ones too. */
+BDAG_API uint32_t bdag_network_vertex_count(const bdag_network *network);
+BDAG_API uint64_t bdag_network_edge_count(const bdag_network *network);
 BDAG_API uint64_t bdag_network_parameter_count(const bdag_network *network);
-BDAG_API uint32_t bdag_network_input_count(const bdag_network *network); /* columns of x */
-BDAG_API uint32_t bdag_network_output_count(const bdag_network *network); /* columns of y */
+/* Columns of x, of y and of the targets. */
+BDAG_API uint32_t bdag_network_input_count(const bdag_network *network);
+BDAG_API uint32_t bdag_network_output_count(const bdag_network *network);
+BDAG_API uint64_t bdag_network_target_count(const bdag_network *network);
 BDAG_API uint32_t bdag_network_loss_count(const bdag_network *network);
-BDAG_API uint64_t bdag_network_target_count(const bdag_network *network); /* columns of targets */
 BDAG_API bdag_normalization bdag_network_get_normalization(const bdag_network *network);
 
 typedef struct bdag_vertex {
@@ -282,7 +288,7 @@ BDAG_API bdag_status bdag_network_get_vertex(const bdag_network *network, uint32
                                              bdag_vertex *description);
 /* Copies edges first … first+count−1; each array may be NULL. `flags`: bit 0 removed, bit 1 disabled.
  * Returns OK, UNKNOWN_ID. */
-#define BDAG_EDGE_REMOVED 1u
+#define BDAG_EDGE_REMOVED  1u
 #define BDAG_EDGE_DISABLED 2u
 BDAG_API bdag_status bdag_network_get_edges(const bdag_network *network, uint64_t first,
                                             uint64_t count, uint32_t *sources, uint32_t *targets,

@@ -17,25 +17,18 @@ static const char first_name[] = "trainer.first_moment";
 static const char second_name[] = "trainer.second_moment";
 static const char *const optimizer_names[] = {"sgd", "adam", "adamw"};
 
-/* Values of all parameters: of the weights where their plan uses them, else of the network. */
-static bdag_status merge_values(const bdag_network *network, const bdag_weights *weights,
-                                double **values, bdag_error *error) {
+static bdag_status read_values(const bdag_network *network, const bdag_weights *weights,
+                               double **values, bdag_error *error) {
   const uint64_t count = bdag_network_parameter_count(network);
-  const bdag_plan *const plan = weights->plan;
-  if (plan->network_parameters != count) {
+  if (weights->plan->network_parameters != count) {
     return bdag_fail(error, BDAG_ERROR_MISMATCH,
                      "the weights know %" PRIu64 " parameters, the network has %" PRIu64
                      "; take weights of a plan of this network",
-                     plan->network_parameters, count);
+                     weights->plan->network_parameters, count);
   }
   *values = bdag_allocate_array(network->context, count, sizeof **values);
   if (*values == NULL) return bdag_fail_memory(error);
-  bdag_status status = bdag_weights_read(weights, 0, count, *values);
-  for (uint64_t p = 0; status == BDAG_OK && p < count; p++) {
-    if (bdag_plan_state_of_parameter(plan, p) != BDAG_NONE) continue;
-    status = bdag_network_get_parameters(network, p, 1, &(*values)[p]);
-  }
-  return status;
+  return bdag_weights_read(weights, 0, count, *values);
 }
 
 bdag_status bdag_network_take_weights(bdag_network *network, const bdag_weights *weights,
@@ -44,7 +37,7 @@ bdag_status bdag_network_take_weights(bdag_network *network, const bdag_weights 
     return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT, "network and weights must not be NULL");
   }
   double *values = NULL;
-  bdag_status status = merge_values(network, weights, &values, error);
+  bdag_status status = read_values(network, weights, &values, error);
   const uint64_t count = bdag_network_parameter_count(network);
   if (status == BDAG_OK && count > 0) {
     status = bdag_network_set_parameters(network, 0, count, values, error);
@@ -80,7 +73,7 @@ bdag_status bdag_checkpoint_save(const bdag_network *network, const bdag_weights
                        "weights and trainer belong to different plans; save what was trained");
     goto fail;
   }
-  status = merge_values(network, weights, &values, error);
+  status = read_values(network, weights, &values, error);
   if (status != BDAG_OK) goto fail;
   first = bdag_allocate_array(context, count, sizeof *first);
   second = bdag_allocate_array(context, count, sizeof *second);

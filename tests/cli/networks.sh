@@ -81,6 +81,14 @@ check "--long-edges lets some go far" at_least "$(far long.json)" 200
 run new -q --small-world 10,2,300 --neighbours 6 --rewire 0.2 small.json
 run info small.json
 check "a small world has its in-degree" test "$(value edges)" = $((290 * 6))
+run new -q --small-world 10,2,300 --neighbours 6 --rewire 0 ring.json
+check "without rewiring a small world is a band" test "$(far ring.json)" -eq 0
+check "with it some edges go far" at_least "$(far small.json)" 200
+run new -q --radix 16,2,4 --loss mse radix.json
+# Sources of the first neuron of each layer: stride 1, then stride 4.
+sources() { tr -d ' \n' <radix.json | grep -oE "\"from\":[0-9]+,\"to\":$1," | tr -dc '0-9,\n' | cut -d, -f1 | tr '\n' ' '; }
+check "RadiX-Net begins with stride 1" test "$(sources 16)" = "0 1 2 3 "
+check "RadiX-Net goes on with stride 4" test "$(sources 32)" = "16 20 24 28 "
 run new -q --radix 64,4,8 --loss mse radix.safetensors
 run info radix.safetensors
 check "RadiX-Net has its edges" test "$(value edges)" = $((64 * 8 * 4))

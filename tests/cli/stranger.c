@@ -1,6 +1,6 @@
+/* A stranger's program: 0, 1 inputs; 2, 3, 4 a chain of tanh; 5 the output; three edges skip. */
 #include <stdio.h>
 #include <backdag/backdag.h>
-/* A stranger's program: 0, 1 inputs; 2, 3, 4 a chain of tanh; 5 the output; three edges skip. */
 /* clang-format off */
 static const uint32_t from[] = {0, 1, 2, 3, 4,  0, 2, 1}, to[] = {2, 2, 3, 4, 5,  4, 5, 5};
 static const double weight[] = {0.5, -0.4, 0.9, 1.1, 0.7,  0.3, -0.6, 0.2};

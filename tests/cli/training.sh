@@ -9,6 +9,7 @@ awk 'BEGIN { srand(5); for (i = 0; i < 600; i++) { x = 2 * rand() - 1; y = 2 * r
 { echo "x,y,inside"; cat rows.csv; } >circle.csv
 cut -d, -f1,2 rows.csv >x.csv
 cut -d, -f3 rows.csv >y.csv
+awk -F, '{ print $1, $2, 1 - $3, $3 }' OFS=, rows.csv >one_hot.csv
 run new -q --mlp 2,16,16,16,2 --skip 0.3 --activations tanh,relu --seed 1 net.json
 
 # ---- train and evaluate ---------------------------------------------------------------------------
@@ -51,6 +52,25 @@ check "another seed gives another" different a.json b.json
 run train net.json --data circle.csv --epochs 2 --json -q -o a.json
 check "train --json" succeeds '"training_accuracy": 0\.'
 
+run train net.json --data circle.csv --epochs 2 --holdout 0.5 --json -q -o a.json
+check "held-out samples are others than those trained on" sh -c '
+  test "$(sed -n "s/.*\"training_loss\": //p" out)" != "$(sed -n "s/.*\"held_out_loss\": //p" out)"'
+
+# Every option of the optimizer reaches it: no two of these networks are the same.
+for option in "--optimizer sgd" "--optimizer sgd --momentum 0.5" "--optimizer sgd --nesterov" \
+  "--optimizer sgd --weight-decay 0.1" "--optimizer sgd --lr 0.1" "--optimizer adam" \
+  "--optimizer adamw" "--beta1 0.1" "--beta2 0.1" "--epsilon 0.1" "--weight-decay 0.1" "--lr 0.1" \
+  "--schedule cosine" "--schedule linear" "--no-shuffle" "--batch 100" "--seed 9" \
+  "--init auto --seed 5" "--init he-normal" "--init he-uniform" "--init glorot-normal" \
+  "--init glorot-uniform" "--loss bce --data one_hot.csv" "--loss huber --data one_hot.csv" \
+  "--loss huber --huber-delta 0.1 --data one_hot.csv"; do
+  # shellcheck disable=SC2086
+  run train net.json --data circle.csv --epochs 4 --deterministic -q -o option.json $option
+  ended 0 || echo "$option failed"
+  sed '/"losses"/,$d' option.json | cksum
+done >sums
+check "every option of the optimizer matters" test "$(sort sums | uniq | wc -l) $(grep -c failed sums)" = "25 0"
+
 head -450 rows.csv >train.csv
 tail -150 rows.csv >test.csv
 for optimizer in sgd adam adamw; do
@@ -61,7 +81,6 @@ done
 run train net.json --data x.csv --labels y.csv --test x.csv --test-labels y.csv --epochs 1 -q -o a.json
 check "test labels in a file of their own" test "$(value 'held-out samples')" = 600
 
-sed 's/,1$/,0,1/; s/,0$/,1,0/; s/,0,1,0$/,0,1/' rows.csv >one_hot.csv
 for loss in distribution mse bce mae huber; do
   run train net.json --loss $loss --data one_hot.csv --epochs 60 --lr 0.01 -q -o a.json
   check "train with $loss on one column a class" at_least "$(value 'training accuracy')" 90
@@ -131,6 +150,11 @@ run predict trained.json --data x.csv --batch 1
 check "a sample does not depend on its batch" same out predictions
 run predict trained.json --data x.csv --threads 1 --axis serial
 check "nor on the threads" same out predictions
+awk -F, '{ printf "%.6f,%.6f,%d\n", $1 / 2, $2 / 2, $3 }' rows.csv >half.csv
+run predict trained.json --data half.csv --scale 2
+check "--scale multiplies the inputs" same out predictions
+run evaluate trained.json --data half.csv --scale 2
+check "but not the targets" same out by_name
 run predict trained.json --data x.csv --class
 paste -d, out y.csv >pairs
 check "predicted classes are the right ones" at_least "$(awk -F, '$1 == $2' pairs | wc -l)" 550
@@ -185,6 +209,15 @@ check "a checkpoint beyond --epochs is told" fails 1 "epochs are done already"
 interrupt TERM train net.json "${long[@]}" -o term.json
 check "SIGTERM does the same" complains "checkpoint saved: term.json.checkpoint.safetensors"
 
+# With epochs long enough to be interrupted in the middle.
+for i in 1 2 3 4 5 6 7 8; do cat rows.csv rows.csv rows.csv rows.csv rows.csv; done >many.csv
+long=(--data many.csv --batch 8 --epochs 1000000)
+interrupt INT train net.json "${long[@]}" -o middle.json
+check "an epoch cut short is told" complains "interrupted in epoch [0-9]+ of 1000000 after batch [0-9]+; the epoch will be repeated"
+epoch=$(sed -nE 's/.*interrupted in epoch ([0-9]+) .*/\1/p' err)
+run train --resume middle.json.checkpoint.safetensors --data rows.csv --epochs "${epoch:-0}" -o a.json
+check "and repeated" complains "^epoch $epoch/$epoch  loss"
+
 # In one go, and with a pause after 4 epochs: the same bits.
 whole=(--data circle.csv --seed 2 --deterministic -q --lr 0.01)
 run train net.json "${whole[@]}" --epochs 8 -o whole.json
@@ -197,14 +230,14 @@ run train --resume net.json "${whole[@]}" -o a.json
 check "a network is no checkpoint" fails 1 "net.json"
 
 # ---- On a terminal ----------------------------------------------------------------------------------
-if command -v script >/dev/null; then
+if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
   TERM=xterm script -qec "'$backdag' train net.json --data circle.csv --epochs 3000 -o a.json >out" screen >/dev/null </dev/null
   check "a terminal gets a bar" grep -qE 'epoch [0-9]+/3000 [#.]+ +[0-9]+ %' screen
   check "with the time left" grep -q 'ETA 0:' screen
   check "results are still there and clean" test "$(grep -c "^training accuracy" out) $(tr -dc '\033\r' <out | wc -c)" = "1 0"
 else
   for name in "a terminal gets a bar" "with the time left" "results are still there and clean"; do
-    skip "$name" "script is not installed"
+    skip "$name" "there is no script command or no pseudo-terminal"
   done
 fi
 finish

@@ -96,6 +96,8 @@ run train net.json --data - --labels - -o y.json
 check "the standard input twice" fails 2 "cannot both be the standard input"
 run train net.json --data x.csv -o y.json --threads 0
 check "no threads at all" fails 2 "--threads '0'"
+run train net.json --data x.csv -o y.json --threads 1025
+check "more threads than any" fails 2 "from 1 to 1024"
 run convert a.json b.bin
 check "convert to an unknown extension" fails 2 "give --format"
 run draw a.json -o a.bmp

@@ -82,8 +82,8 @@ static void add_vertices(builder *b) {
   uint32_t inputs = (uint32_t)dice_below(dice, count < 16 ? count + 1 : 16);
   if (inputs == 0 && dice_chance(dice, 0.8)) inputs = 1;
   const uint32_t room = count - inputs;
-  const uint32_t constants =
-      (uint32_t)dice_below(dice, (room < 4 ? room : 4) + 1) * (uint32_t)dice_chance(dice, 0.4);
+  uint32_t constants = (uint32_t)dice_below(dice, (room < 4 ? room : 4) + 1);
+  if (dice_chance(dice, 0.6)) constants = 0;
   const uint32_t neurons = room - constants;
   const uint32_t early_inputs = (uint32_t)dice_between(dice, 0, inputs);
   const uint32_t early_neurons = (uint32_t)dice_between(dice, 0, neurons);
@@ -129,8 +129,8 @@ static void connect_one(builder *b, wiring wiring, uint32_t position) {
   if (wiring == CASCADE) {
     connect_window(b, target, before, RANDOM_MAX_DEGREE, RANDOM_MAX_DEGREE);
   } else if (wiring == LOCAL) {
-    connect_window(b, target, before, (uint32_t)dice_between(dice, 1, 8),
-                   (uint32_t)dice_between(dice, 1, 3));
+    const uint32_t window = (uint32_t)dice_between(dice, 1, 8);
+    connect_window(b, target, before, window, (uint32_t)dice_between(dice, 1, 3));
   } else {
     const double share = dice_uniform(dice);
     connect_window(b, target, before, before,
@@ -212,6 +212,8 @@ static bdag_activation draw_activation(builder *b, uint64_t palette) {
   if (i == KIND_COUNT) activation.parameter = coarse(1 + 0.3 * dice_normal(dice));
   if (kind == BDAG_CLIPPED_RELU || kind == BDAG_ELU || kind == BDAG_LEAKY_RELU)
     activation.parameter = coarse(0.1 + 1.5 * dice_uniform(dice));
+  if (kind == BDAG_ELU || kind == BDAG_LEAKY_RELU)
+    activation.parameter *= dice_chance(dice, 0.2) ? -1 : 1;
   return activation;
 }
 
@@ -294,14 +296,15 @@ static void add_losses(builder *b) {
     const size_t kind = dice_below(dice, BDAG_EXTERNAL_GRADIENT + 3);
     const uint32_t count = (uint32_t)dice_between(dice, 1, 12);
     for (uint32_t i = 0; i < count; i++) vertices[i] = draw_vertex(b, dice_chance(dice, 0.7));
-    const bdag_loss_term term = {
-        .kind = kind <= BDAG_EXTERNAL_GRADIENT
-                    ? (uint32_t)kind
-                    : b->custom->loss_kind[kind - BDAG_EXTERNAL_GRADIENT - 1],
-        .vertex_count = count,
-        .vertices = vertices,
-        .weight = lambdas[dice_below(dice, sizeof lambdas / sizeof *lambdas)],
-        .parameter = coarse(0.2 + 2 * dice_uniform(dice))};
+    const double lambda = lambdas[dice_below(dice, sizeof lambdas / sizeof *lambdas)];
+    const bdag_loss_term term = {.kind =
+                                     kind <= BDAG_EXTERNAL_GRADIENT
+                                         ? (uint32_t)kind
+                                         : b->custom->loss_kind[kind - BDAG_EXTERNAL_GRADIENT - 1],
+                                 .vertex_count = count,
+                                 .vertices = vertices,
+                                 .weight = lambda,
+                                 .parameter = coarse(0.2 + 2 * dice_uniform(dice))};
     keep(b, bdag_network_add_loss(b->network, &term, b->error));
   }
   keep(b, bdag_network_set_normalization(b->network, (bdag_normalization)dice_below(dice, 3),

@@ -107,6 +107,12 @@ Test(json, missing_bias_is_kept_without_parameter_lists) {
   bdag_network_destroy(network);
 }
 
+Test(json, unused_parameters_are_kept) {
+  bdag_network *const network = sample_plain(context);
+  cr_assert_eq(bdag_network_add_parameters(network, 3, NULL, NULL, NULL), BDAG_OK);
+  expect_round_trip(network, 0);
+}
+
 Test(json, removed_vertices_and_edges_are_left_out) {
   bdag_network *const network = sample_edited(context);
   bdag_network *const again = reload(network, NULL);

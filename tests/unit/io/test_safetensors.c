@@ -106,9 +106,12 @@ Test(safetensors, long_arrays_pass_through_chunks) {
   bdag_bytes bytes = save(network);
   cr_assert_eq(parse(&bytes, &again, NULL), BDAG_OK);
   expect_same_network(copy, again);
+  bdag_bytes twice = save(again);
+  cr_assert_eq(bytes.size, twice.size);
+  cr_assert_arr_eq(bytes.data, twice.data, bytes.size);
   bdag_network_destroy(copy);
-  bdag_network_destroy(again);
   bdag_bytes_release(&bytes, context);
+  bdag_bytes_release(&twice, context);
   free(sources);
   free(targets);
   free(weights);

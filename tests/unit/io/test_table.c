@@ -285,6 +285,23 @@ Test(table, writing_refuses) {
       BDAG_ERROR_IO);
 }
 
+/* A device that is always full: small tables fail in the commit, large ones while writing. */
+Test(table, writing_to_a_full_disk) {
+  if (access("/dev/full", W_OK) != 0) cr_skip("NOT TESTED: this system has no /dev/full\n");
+  const double value = 1.0 / 3;
+  const bdag_array array = {(void *)&value, BDAG_FLOAT64, 0, 0};
+  static const uint64_t rows[] = {1, 100000};
+  static const bdag_data_format formats[] = {BDAG_DATA_CSV, BDAG_DATA_NPY};
+  for (int i = 0; i < 4; i++) {
+    bdag_error error;
+    cr_assert_eq(bdag_table_write(support_context(), "/dev/full", formats[i / 2], rows[i % 2], 1,
+                                  &array, NULL, &error),
+                 BDAG_ERROR_IO);
+    cr_assert(strstr(error.message, "No space"), "%s", error.message);
+    cr_assert_str_eq(error.file, "/dev/full");
+  }
+}
+
 /* ---- Memory ---- */
 
 /* Refuses the n-th request, once alone and once with all later ones, until none is refused. */
@@ -325,6 +342,27 @@ Test(table, out_of_memory) {
   expect_survival(path);
   support_write_file(path, "1 1 1\n2 3\n", 10);
   expect_survival(path);
+}
+
+Test(table, out_of_memory_in_writing) {
+  counting_allocator counter;
+  const bdag_allocator hook = counting_allocator_hook(&counter);
+  bdag_context_options options = BDAG_CONTEXT_OPTIONS_INIT;
+  options.allocator = &hook;
+  bdag_context *context;
+  cr_assert_eq(bdag_context_create(&context, &options, NULL), BDAG_OK);
+  const uint64_t live = counter.live;
+  const double value = 1;
+  const bdag_array array = {(void *)&value, BDAG_FLOAT64, 1, 1};
+  const char *const path = support_path("none");
+  for (uint64_t n = 0; n < 2; n++) {
+    counter.fail_at = counter.requests + n;
+    cr_assert_eq(bdag_table_write(context, path, BDAG_DATA_CSV, 1, 1, &array, NULL, NULL),
+                 BDAG_ERROR_OUT_OF_MEMORY);
+    cr_assert_eq(counter.live, live);
+    cr_assert_neq(access(path, F_OK), 0);
+  }
+  bdag_context_destroy(context);
 }
 
 /* ---- Real data ---- */

@@ -1,5 +1,5 @@
 /* Matching of rows, and the verdict on each pair. */
-#include "compare.h"
+#include "compare_reports.h"
 
 #include <string.h>
 

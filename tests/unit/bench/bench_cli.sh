@@ -1,0 +1,58 @@
+#!/bin/sh
+# The command line of the bench: verbs, errors, a run compared with itself, a slower build found.
+# bench_cli.sh BACKDAG-BENCH
+bench=$1
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+number=0
+
+check() { # what, then a command that must succeed
+  number=$((number + 1))
+  what=$1
+  shift
+  if "$@" > "$work/out" 2> "$work/err"; then
+    echo "ok $number - $what"
+  else
+    echo "not ok $number - $what"
+    touch "$work/out2"
+    sed 's/^/# /' "$work/out" "$work/err" "$work/out2"
+  fi
+}
+fails() { # message, then a command that must fail with it
+  message=$1
+  shift
+  if "$@" > "$work/out2" 2>&1; then return 1; fi
+  grep -q -e "$message" "$work/out2"
+}
+says() { # message, then a command that must succeed with it
+  message=$1
+  shift
+  "$@" > "$work/out2" 2>&1 || return 1
+  grep -q -e "$message" "$work/out2"
+}
+# Every time of a report 1.4 times as long, and close together.
+slower() {
+  awk '/"seconds": \[/ { inside = 1; print; next }
+       inside && /\]/ { inside = 0 }
+       inside { comma = /,/ ? "," : ""; gsub(/[ ,]/, ""); print $0 * 1.4 comma; next }
+       { print }' "$1"
+}
+
+echo "1..13"
+check "list names cases" says radix-1024 "$bench" list
+check "list names peers" says openblas "$bench" list
+check "list documents the schema" says backward_forward "$bench" list --schema
+check "without a verb there is usage" fails "Usage:" "$bench"
+check "--help succeeds" says "Usage:" "$bench" --help
+check "an unknown case is an error" fails "no-such-case" "$bench" run --ceilings 0 -q no-such-case
+check "an unknown phase is an error" fails "phase" "$bench" run --phase sideways small
+check "a number out of range is an error" fails "threads" "$bench" run --threads 0 small
+check "an unknown contest is an error" fails "no contest" "$bench" peers --ceilings 0 -q nonsense
+check "a run is verified and written" "$bench" run --ceilings 0.1 --budget 0.05 --threads 1 -q \
+  --json "$work/a.json" small evolved-100
+check "a report equals itself" says " 0 slower" "$bench" compare "$work/a.json" "$work/a.json"
+slower "$work/a.json" > "$work/b.json"
+check "slower times are found" fails "SLOWER" "$bench" compare "$work/a.json" "$work/b.json"
+echo '{"format": "x"}' > "$work/c.json"
+check "a file that is no report is an error" fails "no report" "$bench" compare "$work/a.json" \
+  "$work/c.json"
