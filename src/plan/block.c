@@ -89,16 +89,19 @@ static uint32_t dense_rows(bdag_cut *cut, uint32_t first, int *same) {
 }
 
 /* Sources that at least half of the rows read, ascending; returns their number. `entries` counts the
- * edges among them. */
+ * edges among them. They are of lower levels than all targets: the backward pass pulls them from all
+ * targets of the panel, so even a target without an edge to them must be done by then. */
 static uint32_t find_columns(bdag_cut *cut, uint32_t first, uint32_t rows, uint64_t *entries) {
   const bdag_plan *plan = cut->build->plan;
   const uint32_t mark = ++cut->stamps;
+  const uint32_t level = plan->level[plan->vertex_of_row[first]];
   uint32_t known = 0, kept = 0;
   for (uint32_t r = 0; r < rows; r++) {
     const bdag_row_list list = list_of(cut->build, first + r);
     for (uint32_t k = 0; k < list.length; k++) {
       const uint32_t source = list.source[k];
       if (source >= first || (k > 0 && list.source[k - 1] == source)) continue;
+      if (plan->level[plan->vertex_of_row[source]] >= level) continue;
       if (cut->stamp[source] != mark) {
         cut->stamp[source] = mark;
         cut->count[source] = 0;
