@@ -203,23 +203,3 @@ void bench_machine_clear(bench_machine *machine) {
   json_decref(machine->json);
   machine->json = NULL;
 }
-
-void bench_pin_caller(int pin) {
-  static cpu_set_t before;
-  static int pinned;
-  if (pin == pinned) return;
-  if (!pin) {
-    sched_setaffinity(0, sizeof before, &before);
-    pinned = 0;
-    return;
-  }
-  if (sched_getaffinity(0, sizeof before, &before) != 0) return;
-  for (int p = 0; p < CPU_SETSIZE; p++)
-    if (CPU_ISSET(p, &before)) {
-      cpu_set_t one;
-      CPU_ZERO(&one);
-      CPU_SET(p, &one);
-      pinned = sched_setaffinity(0, sizeof one, &one) == 0;
-      return;
-    }
-}

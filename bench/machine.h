@@ -23,7 +23,4 @@ void bench_machine_clear(bench_machine *machine);
 /* Prints the block, at most 100 columns wide. */
 void bench_machine_print(FILE *stream, const json_t *json);
 
-/* Pins the calling thread to the first processor that is allowed, and lets it go again. */
-void bench_pin_caller(int pin);
-
 #endif

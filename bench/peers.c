@@ -8,6 +8,7 @@
 #include "peer_process.h"
 #include "peer_table.h"
 #include "peer_tasks.h"
+#include "pin.h"
 #include "verify.h"
 
 enum { TASKS = 100000 };
@@ -82,7 +83,12 @@ static void measure_phase(contest_state *state, bench_alternative *alternatives,
   bench_effort effort = state->settings->effort;
   effort.least_sample = 0.01;
   effort.settle = 0.005;
+  if (state->settings->pin && alternatives[0].run != NULL) {
+    alternatives[0].run(alternatives[0].user, 1);
+    bench_pin_team(rows[0].threads);
+  }
   bench_measure(working, working_count, &effort);
+  bench_unpin_team();
   double own = 0.0;
   for (uint64_t i = 0; i < working_count; i++) {
     bench_row *row = &rows[index[i]];

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pin.h"
 #include "verify.h"
 
 void bench_progress(const bench_settings *settings, const char *what, double done, double total,
@@ -150,11 +151,10 @@ static void measure_phases(run_state *state, bench_subject *subject, uint32_t ph
     phase_of[count++] = p;
   }
   alternatives[count] = (bench_alternative){"pace", run_pace, NULL, .inner = 1};
-  /* Once before the caller is pinned: the team's threads inherit its processors. */
   alternatives[0].run(subject, 1);
-  bench_pin_caller(state->settings->pin);
+  if (state->settings->pin) bench_pin_team(subject->threads);
   bench_measure(alternatives, count + 1, &state->settings->effort);
-  bench_pin_caller(0);
+  bench_unpin_team();
   const double pace = bench_describe(alternatives[count].seconds, alternatives[count].count).median;
   double forward = 0.0;
   for (uint64_t i = 0; i < count; i++) {

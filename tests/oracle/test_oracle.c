@@ -162,7 +162,8 @@ Test(oracle, constants_means_responses_and_absent_edges) {
   network.vertex[2].bias = oracle_add_parameter(&network, 0.5);
   oracle_add_edge(&network, 1, 2, 2);
   oracle_add_edge(&network, 0, 2, 1);
-  network.edge[oracle_add_edge(&network, 0, 2, 100)].absent = 1;
+  const size_t absent = oracle_add_edge(&network, 0, 2, 100);
+  network.edge[absent].absent = 1;
   oracle_add_term(&network, BDAG_EXTERNAL_GRADIENT, 1, (const size_t[]){2}, 1)->lambda = 7;
   oracle_pass pass = run_one(&network, (const double[]){2}, (const double[]){1});
 

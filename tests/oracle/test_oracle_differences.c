@@ -64,7 +64,8 @@ static void build(fixture *f, oracle_activation activation) {
   oracle_add_tied_edge(network, 3, 4, tied);
   oracle_add_edge(network, 3, 4, 0.9);
   oracle_add_edge(network, 1, 4, 1.3);
-  network->edge[oracle_add_edge(network, 0, 4, 9)].absent = 1;
+  const size_t absent = oracle_add_edge(network, 0, 4, 9);
+  network->edge[absent].absent = 1;
   for (size_t s = 0; s < SAMPLES; s++) {
     f->x[2 * s] = 0.83 - 0.61 * (double)s;
     f->x[2 * s + 1] = -0.44 + 0.57 * (double)s;
