@@ -57,18 +57,18 @@ BDAG_API bdag_status bdag_weights_write(bdag_weights *weights, uint64_t first, u
 /* ---- Engine: buffers for passes ---------------------------------------------------------------- */
 
 /* What an engine keeps readable after a pass. */
-#define BDAG_KEEP_OUT 1u
-#define BDAG_KEEP_IN 2u
-#define BDAG_KEEP_OUT_GRAD 4u
-#define BDAG_KEEP_IN_GRAD 8u
+#define BDAG_KEEP_OUT         1u
+#define BDAG_KEEP_IN          2u
+#define BDAG_KEEP_OUT_GRAD    4u
+#define BDAG_KEEP_IN_GRAD     8u
 #define BDAG_KEEP_WEIGHT_GRAD 16u
-#define BDAG_KEEP_ALL 31u
+#define BDAG_KEEP_ALL         31u
 /* Gradients of inputs are computed only when asked for. */
 #define BDAG_KEEP_INPUT_GRAD 32u
 
 typedef enum bdag_axis {
   BDAG_AXIS_AUTO = 0,
-  BDAG_AXIS_TILES = 1,    /* each thread takes whole tiles; gradient buffers are reduced at the end */
+  BDAG_AXIS_TILES = 1, /* each thread takes whole tiles; gradient buffers are reduced at the end */
   BDAG_AXIS_VERTICES = 2, /* tasks of vertices, released by the reversed edges */
   BDAG_AXIS_SERIAL = 3    /* the calling thread alone, without OpenMP */
 } bdag_axis;
@@ -76,17 +76,20 @@ typedef enum bdag_axis {
 typedef struct bdag_engine_options {
   size_t size; /* set by the initialiser */
   bdag_type type;
-  uint64_t max_batch;   /* largest batch of a pass, ≥ 1 */
-  uint32_t keep;        /* BDAG_KEEP_…; OUT, OUT_GRAD/IN_GRAD and WEIGHT_GRAD by default */
+  uint64_t max_batch; /* largest batch of a pass, ≥ 1 */
+  uint32_t keep;      /* BDAG_KEEP_…; OUT, OUT_GRAD/IN_GRAD and WEIGHT_GRAD by default */
   bdag_axis axis;
-  uint32_t threads;     /* 0: the context's number */
-  int deterministic;    /* non-zero: bitwise the same for every number of threads and axis */
-  int flush_to_zero;    /* 1 on, 0 off, −1: on for float32, off for float64 */
+  uint32_t threads;  /* 0: the context's number */
+  int deterministic; /* non-zero: bitwise the same for every number of threads and axis */
+  int flush_to_zero; /* 1 on, 0 off, −1: on for float32, off for float64 */
 } bdag_engine_options;
 
-#define BDAG_ENGINE_OPTIONS_INIT {sizeof(bdag_engine_options), BDAG_FLOAT32, 1024, \
-    BDAG_KEEP_OUT | BDAG_KEEP_OUT_GRAD | BDAG_KEEP_IN_GRAD | BDAG_KEEP_WEIGHT_GRAD, \
-    BDAG_AXIS_AUTO, 0, 0, -1}
+#define BDAG_ENGINE_OPTIONS_INIT                                                                   \
+  {                                                                                                \
+    sizeof(bdag_engine_options), BDAG_FLOAT32, 1024,                                               \
+        BDAG_KEEP_OUT | BDAG_KEEP_OUT_GRAD | BDAG_KEEP_IN_GRAD | BDAG_KEEP_WEIGHT_GRAD,            \
+        BDAG_AXIS_AUTO, 0, 0, -1                                                                   \
+  }
 
 /* Makes an engine. `options` NULL means defaults. Passes allocate nothing afterwards.
  * An engine belongs to one calling thread at a time; several engines may run at once on one plan and
@@ -112,8 +115,8 @@ BDAG_API bdag_status bdag_predict_arrays(bdag_engine *engine, const bdag_weights
                                          uint64_t batch, const bdag_array *x, const bdag_array *y);
 
 /* Loss of the last forward pass, without gradients. Arguments and status as bdag_backward. */
-BDAG_API bdag_status bdag_loss(bdag_engine *engine, const void *targets, const double *sample_weights,
-                               double *loss);
+BDAG_API bdag_status bdag_loss(bdag_engine *engine, const void *targets,
+                               const double *sample_weights, double *loss);
 
 /* Backward pass after the last forward pass of this engine, with the same weights.
  * targets[batch][target_count] has the engine's type (NULL when there are no target columns);
@@ -132,7 +135,8 @@ typedef struct bdag_backward_options {
   double normalizer;            /* Z for BDAG_NORMALIZE_GIVEN, > 0 */
   int accumulate;               /* non-zero: weight gradients are added to those already there */
 } bdag_backward_options;
-#define BDAG_BACKWARD_OPTIONS_INIT {sizeof(bdag_backward_options), NULL, NULL, 1.0, 0}
+#define BDAG_BACKWARD_OPTIONS_INIT                                                                 \
+  { sizeof(bdag_backward_options), NULL, NULL, 1.0, 0 }
 
 BDAG_API bdag_status bdag_backward_arrays(bdag_engine *engine, const bdag_weights *weights,
                                           const bdag_backward_options *options, double *loss);
@@ -181,13 +185,13 @@ BDAG_API bdag_status bdag_read_parameter_grad(bdag_engine *engine, uint64_t firs
                                               void *gradient);
 
 typedef struct bdag_engine_info {
-  size_t size; /* set by the caller */
+  size_t size;             /* set by the caller */
   uint64_t bytes;          /* memory of this engine */
   uint64_t gradient_bytes; /* of them gradient buffers */
   uint32_t tile;
-  uint32_t groups;         /* gradient buffers on the tile axis */
+  uint32_t groups; /* gradient buffers on the tile axis */
   uint32_t threads;
-  bdag_axis axis;          /* what AUTO chose for max_batch */
+  bdag_axis axis; /* what AUTO chose for max_batch */
 } bdag_engine_info;
 BDAG_API bdag_status bdag_engine_describe(const bdag_engine *engine, bdag_engine_info *info);
 

@@ -11,9 +11,9 @@ extern "C" {
 #endif
 
 typedef enum bdag_network_format {
-  BDAG_NETWORK_AUTO = 0,        /* by content when reading, by extension when writing */
-  BDAG_NETWORK_JSON = 1,        /* .json; a superset of neat-python's network format 1.0 */
-  BDAG_NETWORK_SAFETENSORS = 2  /* .safetensors */
+  BDAG_NETWORK_AUTO = 0,       /* by content when reading, by extension when writing */
+  BDAG_NETWORK_JSON = 1,       /* .json; a superset of neat-python's network format 1.0 */
+  BDAG_NETWORK_SAFETENSORS = 2 /* .safetensors */
 } bdag_network_format;
 
 /* Reads a network. Custom activations and losses are found by registered name.
@@ -51,20 +51,21 @@ typedef struct bdag_table bdag_table;
 typedef enum bdag_data_format {
   BDAG_DATA_AUTO = 0, /* by content, then by extension */
   BDAG_DATA_CSV = 1,
-  BDAG_DATA_IDX = 2,  /* plain or gzip */
-  BDAG_DATA_NPY = 3,  /* versions 1 to 3, both byte orders, C and Fortran order */
-  BDAG_DATA_FANN = 4  /* "samples inputs outputs", then numbers */
+  BDAG_DATA_IDX = 2, /* plain or gzip */
+  BDAG_DATA_NPY = 3, /* versions 1 to 3, both byte orders, C and Fortran order */
+  BDAG_DATA_FANN = 4 /* "samples inputs outputs", then numbers */
 } bdag_data_format;
 
 typedef struct bdag_table_options {
   size_t size; /* set by the initialiser */
   bdag_data_format format;
-  bdag_type type;   /* of the values in memory */
-  int header;       /* CSV: 1 yes, 0 no, −1: yes if the first line holds anything but numbers */
-  char delimiter;   /* CSV: 0: comma, or semicolon or tab if the first line has those instead */
-  double scale;     /* every value is multiplied by it; 0: 1, but 1/255 for images of bytes in IDX */
+  bdag_type type; /* of the values in memory */
+  int header;     /* CSV: 1 yes, 0 no, −1: yes if the first line holds anything but numbers */
+  char delimiter; /* CSV: 0: comma, or semicolon or tab if the first line has those instead */
+  double scale;   /* every value is multiplied by it; 0: 1, but 1/255 for images of bytes in IDX */
 } bdag_table_options;
-#define BDAG_TABLE_OPTIONS_INIT {sizeof(bdag_table_options), BDAG_DATA_AUTO, BDAG_FLOAT32, -1, 0, 0.0}
+#define BDAG_TABLE_OPTIONS_INIT                                                                    \
+  { sizeof(bdag_table_options), BDAG_DATA_AUTO, BDAG_FLOAT32, -1, 0, 0.0 }
 
 /* Reads a table; `path` "-" is the standard input. Numbers never depend on the locale. IDX and NumPy
  * arrays of more than two dimensions become rows × (product of the rest); one dimension becomes a

@@ -35,8 +35,8 @@ typedef struct bdag_plan_options {
   uint32_t accumulation_groups; /* 1..256 (DESIGN: determinism); 0: chosen */
 } bdag_plan_options;
 
-#define BDAG_PLAN_OPTIONS_INIT {sizeof(bdag_plan_options), 0, BDAG_GRANULARITY_GROUPED, \
-                                BDAG_AMALGAMATE_BY_COST, NULL, 0, 0, 0}
+#define BDAG_PLAN_OPTIONS_INIT                                                                     \
+  { sizeof(bdag_plan_options), 0, BDAG_GRANULARITY_GROUPED, BDAG_AMALGAMATE_BY_COST, NULL, 0, 0, 0 }
 
 /* Analyses a network. The plan is immutable and independent of later changes of the network; any
  * number of threads may use it. `options` NULL means defaults.
@@ -63,10 +63,10 @@ typedef struct bdag_plan_summary {
   uint64_t width;         /* most vertices at one level (longest distance from a source) */
   uint64_t panels;
   uint64_t forward_tasks, backward_tasks;
-  uint64_t padding;       /* zeros stored in panels that are no edges */
+  uint64_t padding; /* zeros stored in panels that are no edges */
   uint64_t plan_bytes;
-  uint64_t weight_edges;  /* edges whose weight gradient a backward pass computes */
-  uint64_t out_edges;     /* edges whose source wants an out_grad */
+  uint64_t weight_edges; /* edges whose weight gradient a backward pass computes */
+  uint64_t out_edges;    /* edges whose source wants an out_grad */
 } bdag_plan_summary;
 
 /* Fills in `summary`. Returns OK, INVALID_ARGUMENT. Thread-safe. */

@@ -29,9 +29,9 @@ BDAG_API bdag_status bdag_weights_initialize(bdag_weights *weights, const bdag_n
                                              bdag_error *error);
 
 typedef enum bdag_optimizer {
-  BDAG_SGD = 0,   /* with momentum μ: m = μ·m + g, w −= η·m; Nesterov: w −= η·(g + μ·m) */
-  BDAG_ADAM = 1,  /* Kingma & Ba 2015, with bias correction; weight decay is added to g */
-  BDAG_ADAMW = 2  /* Loshchilov & Hutter 2019: weight decay is decoupled, w −= η·decay·w */
+  BDAG_SGD = 0, /* with momentum μ: m = μ·m + g, w −= η·m; Nesterov: w −= η·(g + μ·m) */
+  BDAG_ADAM = 1, /* Kingma & Ba 2015, with bias correction; weight decay is added to g */
+  BDAG_ADAMW = 2 /* Loshchilov & Hutter 2019: weight decay is decoupled, w −= η·decay·w */
 } bdag_optimizer;
 
 typedef struct bdag_trainer_options {
@@ -42,16 +42,19 @@ typedef struct bdag_trainer_options {
   int nesterov;         /* SGD: non-zero */
   double beta1, beta2;  /* Adam: in [0, 1) */
   double epsilon;       /* Adam: > 0 */
-  double weight_decay;  /* ≥ 0; applies to edges' weights, not to biases; nor to parameters that do
+  double weight_decay; /* ≥ 0; applies to edges' weights, not to biases; nor to parameters that do
                            not reach Loss */
-  uint64_t max_batch;   /* largest mini-batch */
+  uint64_t max_batch;  /* largest mini-batch */
   bdag_axis axis;
-  uint32_t threads;     /* 0: the context's number */
+  uint32_t threads; /* 0: the context's number */
   int deterministic;
 } bdag_trainer_options;
 
-#define BDAG_TRAINER_OPTIONS_INIT {sizeof(bdag_trainer_options), BDAG_ADAM, 1e-3, 0.9, 0, 0.9, 0.999, \
-                                   1e-8, 0.0, 128, BDAG_AXIS_AUTO, 0, 0}
+#define BDAG_TRAINER_OPTIONS_INIT                                                                  \
+  {                                                                                                \
+    sizeof(bdag_trainer_options), BDAG_ADAM, 1e-3, 0.9, 0, 0.9, 0.999, 1e-8, 0.0, 128,             \
+        BDAG_AXIS_AUTO, 0, 0                                                                       \
+  }
 
 typedef struct bdag_trainer bdag_trainer;
 
@@ -84,31 +87,32 @@ typedef struct bdag_samples {
 } bdag_samples;
 
 typedef struct bdag_progress {
-  uint64_t epoch;  /* 1-based */
+  uint64_t epoch; /* 1-based */
   uint64_t epochs;
-  uint64_t batch;  /* 1-based; batches + 1 at the report that ends an epoch */
+  uint64_t batch; /* 1-based; batches + 1 at the report that ends an epoch */
   uint64_t batches;
   double loss;            /* of this batch; mean over the epoch in the report that ends an epoch */
   double validation_loss; /* in the report that ends an epoch, NaN without validation samples */
   double samples_per_second; /* of this run so far */
-  int epoch_end;          /* non-zero: this report ends an epoch */
+  int epoch_end;             /* non-zero: this report ends an epoch */
 } bdag_progress;
 
 /* Returns 0 to go on, anything else to stop after this batch. Called on the caller's thread. */
 typedef int (*bdag_progress_callback)(void *user, const bdag_progress *progress);
 
 typedef struct bdag_run_options {
-  size_t size; /* set by the initialiser */
-  uint64_t epochs;          /* ≥ 1 */
-  uint64_t batch;           /* samples a mini-batch, 1 … max_batch */
-  uint64_t seed;            /* of the shuffling */
-  int shuffle;              /* 0: the given order */
-  double validation_share;  /* in [0, 1): that share of the samples, drawn by seed, is held out */
+  size_t size;             /* set by the initialiser */
+  uint64_t epochs;         /* ≥ 1 */
+  uint64_t batch;          /* samples a mini-batch, 1 … max_batch */
+  uint64_t seed;           /* of the shuffling */
+  int shuffle;             /* 0: the given order */
+  double validation_share; /* in [0, 1): that share of the samples, drawn by seed, is held out */
   const bdag_samples *validation; /* or samples of their own; NULL */
   bdag_progress_callback progress;
   void *progress_user;
 } bdag_run_options;
-#define BDAG_RUN_OPTIONS_INIT {sizeof(bdag_run_options), 1, 128, 1, 1, 0.0, NULL, NULL, NULL}
+#define BDAG_RUN_OPTIONS_INIT                                                                      \
+  { sizeof(bdag_run_options), 1, 128, 1, 1, 0.0, NULL, NULL, NULL }
 
 /* Trains for `epochs`. The order of samples depends on seed and epoch only; samples of weight 0 are
  * left out of the batches. When the callback stops the run, the batch is finished, the weights are valid
@@ -131,7 +135,8 @@ BDAG_API bdag_status bdag_trainer_evaluate(bdag_trainer *trainer, const bdag_sam
 BDAG_API bdag_status bdag_trainer_get_state(const bdag_trainer *trainer, uint64_t *steps,
                                             double *first_moment, double *second_moment);
 BDAG_API bdag_status bdag_trainer_set_state(bdag_trainer *trainer, uint64_t steps,
-                                            const double *first_moment, const double *second_moment);
+                                            const double *first_moment,
+                                            const double *second_moment);
 
 #ifdef __cplusplus
 }

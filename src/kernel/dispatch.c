@@ -4,9 +4,15 @@
 
 #define DECLARE(type, isa)                                                                         \
   void bdag_##type##_panel_##isa(const bdag_panel_job *job);                                       \
-  void bdag_##type##_pull_##isa(const bdag_pull_job *job);                                         \
+  void bdag_##type##_union_panel_##isa(const bdag_union_job *job);                                 \
+  void bdag_##type##_list_##isa(const bdag_list_job *job);                                         \
+  void bdag_##type##_sweep_##isa(const bdag_sweep_job *job);                                       \
   void bdag_##type##_weight_grad_##isa(const bdag_weight_grad_job *job);                           \
+  void bdag_##type##_weight_grad_transposed_##isa(const bdag_weight_grad_job *job);                \
+  void bdag_##type##_transpose_##isa(const void *from, size_t from_stride, void *to,               \
+                                     size_t to_stride, size_t rows, size_t columns);               \
   double bdag_##type##_row_sum_##isa(const void *row, size_t count);                               \
+  int bdag_##type##_finite_##isa(const void *row, size_t count);                                   \
   void bdag_##type##_activate_##isa(uint32_t kind, double parameter, const void *in, void *out,    \
                                     size_t count);                                                 \
   void bdag_##type##_derive_##isa(uint32_t kind, double parameter, const void *in,                 \
@@ -17,9 +23,11 @@
 
 #define KERNELS(isa_number, type_number, type, isa)                                                \
   {                                                                                                \
-    isa_number, type_number, bdag_##type##_panel_##isa, bdag_##type##_pull_##isa,                  \
-        bdag_##type##_weight_grad_##isa, bdag_##type##_row_sum_##isa,                              \
-        bdag_##type##_activate_##isa, bdag_##type##_derive_##isa, bdag_##type##_loss_##isa         \
+    isa_number, type_number, bdag_##type##_panel_##isa, bdag_##type##_union_panel_##isa,           \
+        bdag_##type##_list_##isa, bdag_##type##_sweep_##isa, bdag_##type##_weight_grad_##isa,      \
+        bdag_##type##_weight_grad_transposed_##isa, bdag_##type##_transpose_##isa,                 \
+        bdag_##type##_row_sum_##isa, bdag_##type##_finite_##isa, bdag_##type##_activate_##isa,     \
+        bdag_##type##_derive_##isa, bdag_##type##_loss_##isa                                       \
   }
 
 #if defined __x86_64__

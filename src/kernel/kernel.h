@@ -12,71 +12,126 @@
 
 #define BDAG_ROW_QUANTUM 16
 
-/* out_row(target_first + r) (+)= Σ_k weight[k·source_step + r·target_step] · row(source[k]), for r in
+/* Dense block. row(target + r) += Σ_k weight[k·source_step + r·target_step] · row(source[k]), for r in
  * [0, targets), k ascending, with one fused multiply-add each. Row i begins at rows + i·row_stride. */
 typedef struct bdag_panel_job {
-  const void *weight;         /* first weight of the panel */
+  const void *weight;                 /* first weight of the panel */
   ptrdiff_t source_step, target_step; /* in elements */
-  const uint32_t *source;     /* [sources] row numbers in `rows` */
+  const uint32_t *source;             /* [sources] row numbers in `rows` */
   uint32_t sources, targets;
-  const void *rows;           /* rows read */
-  size_t row_stride;          /* elements from row to row, of both sides */
-  void *target;               /* row of the first target */
-  size_t count;               /* elements a row that are computed */
-  const void *initial;        /* not NULL: rows start at these `targets` numbers instead of adding */
+  const void *rows;    /* rows read */
+  size_t row_stride;   /* elements from row to row, of both sides */
+  void *target;        /* row of the first target */
+  size_t count;        /* elements a row that are computed */
+  const void *initial; /* not NULL: rows start at these `targets` numbers instead of adding */
 } bdag_panel_job;
 
-/* gradient[k·source_step + r·target_step] (+)= Σ_t in_grad_row(r)[t] · out_row(source[k])[t]. */
+/* Targets that share most of their sources: as a panel, but weights are found by their slots. Where an
+ * edge does not exist the slot is that of a zero. */
+typedef struct bdag_union_job {
+  const void *weights;
+  const uint32_t *slot;      /* [sources][targets] */
+  const uint32_t *source;    /* [sources] */
+  uint32_t sources, targets; /* 1 ≤ targets ≤ BDAG_UNION_TARGETS */
+  const void *rows;
+  size_t row_stride;
+  void *target;
+  size_t count;
+  const void *initial; /* as for panels */
+} bdag_union_job;
+#define BDAG_UNION_TARGETS 6
+
+/* Irregular targets: row(target + r) += Σ_i weights[slot[i]] · row(source[i]) over i from offset[r] to
+ * offset[r + 1]. Rows are prefetched `ahead` entries before they are needed, 0: not at all; entries up
+ * to `limit` may be looked at for that. */
+typedef struct bdag_list_job {
+  const void *weights;
+  const uint32_t *slot, *source;
+  const uint64_t *offset; /* [targets + 1] */
+  uint32_t targets;
+  const void *rows;
+  size_t row_stride;
+  void *target;
+  size_t count;
+  const void *initial; /* as for panels */
+  uint32_t ahead;
+  uint64_t limit;
+} bdag_list_job;
+
+/* The one-sweep backward kernel: for each row u = row[i], over its successors v (entries offset[i] …):
+ * out_grad(u) += weights[entry] · in_grad(v) and gradient[entry] (+)= ⟨out(u), in_grad(v)⟩, so that
+ * in_grad(v) is read once for both. */
+typedef struct bdag_sweep_job {
+  const void *weights; /* by entry */
+  void *gradient;      /* by entry; NULL: not wanted, then out_grad is */
+  const uint32_t *successor;
+  const uint64_t *offset; /* [rows + 1], ascending */
+  const uint32_t *row;    /* [rows] */
+  uint32_t rows;
+  uint64_t row_limit; /* entries of `row` that may be looked at, to prefetch */
+  const void *out, *in_grad;
+  void *out_grad; /* NULL: not wanted */
+  size_t row_stride;
+  size_t count;
+  int from_zero;  /* out_grad rows start at 0 instead of adding */
+  int accumulate; /* gradients are added to */
+  uint32_t ahead; /* as for lists */
+  uint64_t limit;
+} bdag_sweep_job;
+
+/* Dense weight gradient over several tiles:
+ * gradient[k·source_step + r] (+)= Σ_tile Σ_t in_grad_row(target + r)[t] · out_row(source[k])[t].
+ * The transposed form works in vectors of targets, writes source_step (a multiple of 16) numbers a
+ * source and zeros those beyond `targets`. */
 typedef struct bdag_weight_grad_job {
   void *gradient;
-  ptrdiff_t source_step, target_step;
+  ptrdiff_t source_step;
   const uint32_t *source;
   uint32_t sources, targets;
-  const void *rows;           /* out rows of the sources */
-  const void *target;         /* in_grad row of the first target */
+  const void *rows;   /* out rows of the first tile */
+  const void *target; /* in_grad row of the first target, first tile */
   size_t row_stride;
-  size_t count;
-  int accumulate;             /* 0: overwrite */
+  size_t out_tile_step, grad_tile_step; /* elements from tile to tile */
+  uint32_t tiles;
+  size_t count, last_count; /* elements a row, and in the last tile */
+  int accumulate;           /* 0: overwrite */
+  void *scratch;            /* transposed form: [tiles · count · source_step] */
 } bdag_weight_grad_job;
-
-/* out_grad_row += Σ_i weight[slot[i]] · row(successor[i]): the pull of one irregular vertex. */
-typedef struct bdag_pull_job {
-  const void *weights;
-  const uint64_t *slot;       /* [successors] */
-  const uint32_t *successor;  /* [successors] row numbers in `rows` */
-  uint64_t successors;
-  const void *rows;           /* in_grad rows */
-  size_t row_stride;
-  void *target;               /* out_grad row */
-  size_t count;
-} bdag_pull_job;
 
 /* A built-in loss term on one tile. Sums are taken in double. */
 typedef struct bdag_loss_job {
   uint32_t kind;
-  uint32_t vertex_count;      /* n */
-  const uint32_t *row;        /* [n] row numbers of the term's vertices in `rows` */
+  uint32_t vertex_count; /* n */
+  const uint32_t *row;   /* [n] row numbers of the term's vertices in `rows` */
   const void *rows;
   size_t row_stride;
-  const void *targets;        /* targets[column · target_stride + sample], the term's slice */
+  const void *targets; /* targets[column · target_stride + sample], the term's slice */
   size_t target_stride;
-  const uint32_t *grad_row;   /* [n] row numbers in `grad`; rows may repeat: add */
-  void *grad;                 /* NULL: no gradient wanted */
+  const uint32_t *grad_row; /* [n] row numbers in `grad`; rows may repeat: add */
+  void *grad;               /* NULL: no gradient wanted */
   double lambda, parameter;
-  size_t count;               /* real samples */
-  const double *factor;       /* [count] c_s / Z; samples with 0 are left out: nothing is added */
-  double *loss;               /* [count] += λ·L_t */
-  double *scratch;            /* [3·count] */
+  size_t count;         /* real samples */
+  const double *factor; /* [count] c_s / Z; samples with 0 are left out: nothing is added */
+  double *loss;         /* [count] += λ·L_t */
+  double *scratch;      /* [3·count] */
 } bdag_loss_job;
 
 typedef struct bdag_kernels {
   bdag_isa isa;
   bdag_type type;
   void (*panel)(const bdag_panel_job *job);
-  void (*pull)(const bdag_pull_job *job);
+  void (*union_panel)(const bdag_union_job *job);
+  void (*list)(const bdag_list_job *job);
+  void (*sweep)(const bdag_sweep_job *job);
   void (*weight_grad)(const bdag_weight_grad_job *job);
-  /* gradient (+)= Σ_t row[t]: the bias gradient. */
+  void (*weight_grad_transposed)(const bdag_weight_grad_job *job);
+  /* to[c·to_stride + r] = from[r·from_stride + c] for r < rows, c < columns. */
+  void (*transpose)(const void *from, size_t from_stride, void *to, size_t to_stride, size_t rows,
+                    size_t columns);
+  /* Σ_t row[t]: the bias gradient. */
   double (*row_sum)(const void *row, size_t count);
+  /* Whether every number is finite. */
+  int (*finite)(const void *row, size_t count);
   /* out[i] = σ(in[i]); in may equal out. Registered kinds are not known here. */
   void (*activate)(uint32_t kind, double parameter, const void *in, void *out, size_t count);
   /* in_grad[i] = out_grad[i] · σ'; `in` may be NULL where the kind takes σ' from out (or needs none),

@@ -54,9 +54,15 @@ typedef double real;
 
 /* What the templates define. */
 void NAME(panel)(const bdag_panel_job *job);
-void NAME(pull)(const bdag_pull_job *job);
+void NAME(union_panel)(const bdag_union_job *job);
+void NAME(list)(const bdag_list_job *job);
+void NAME(sweep)(const bdag_sweep_job *job);
 void NAME(weight_grad)(const bdag_weight_grad_job *job);
+void NAME(weight_grad_transposed)(const bdag_weight_grad_job *job);
+void NAME(transpose)(const void *from, size_t from_stride, void *to, size_t to_stride, size_t rows,
+                     size_t columns);
 double NAME(row_sum)(const void *row, size_t count);
+int NAME(finite)(const void *row, size_t count);
 void NAME(activate)(uint32_t kind, double parameter, const void *in, void *out, size_t count);
 void NAME(derive)(uint32_t kind, double parameter, const void *in, const void *out,
                   const void *out_grad, void *in_grad, size_t count);

@@ -6,6 +6,13 @@
 #include "base/memory.h"
 #include "plan/plan_internal.h"
 
+/* One end of an edge, seen from the other. */
+typedef struct bdag_half_edge {
+  uint32_t vertex, edge;
+} bdag_half_edge;
+
+#define BDAG_NO_EDGE UINT32_MAX
+
 typedef struct bdag_build {
   const bdag_network *network;
   const bdag_context *context;
@@ -16,27 +23,63 @@ typedef struct bdag_build {
   uint8_t *in_loss;  /* [vertices] */
   uint32_t *order;   /* [active_count] reverse topological */
   uint32_t active_count;
-  uint64_t edges;                   /* that take part */
-  uint64_t *out_offset;             /* [vertices + 1] edges by source … */
-  uint64_t *out_edge;               /* … their ids */
+  uint64_t edges;                   /* that take part; fewer than 2^32 */
   uint32_t *in_degree, *out_degree; /* [vertices] */
-  /* in-edges by target, sources ascending by row once the rows of lower levels are known */
+  /* Edges by target vertex; sources become rows in ascending order once those are given out. */
   uint64_t *in_offset; /* [vertices + 1] */
-  uint32_t *in_source; /* rows */
-  uint64_t *in_edge;
-  uint64_t *slot_of_edge; /* [network edges] */
+  bdag_half_edge *in;
+  /* Edges by source vertex; `edge` becomes the place in the target's list. */
+  uint64_t *out_offset; /* [vertices + 1] */
+  bdag_half_edge *out;
+  /* Edges by target row, sources ascending. */
+  uint64_t *list_offset; /* [rows + 1] */
+  uint32_t *source, *edge;
+  uint64_t *slot;                   /* BDAG_NONE: none yet */
+  uint64_t *slot_of_edge;           /* [network edges], from the lists in the end */
+  uint32_t *union_edge, *list_edge; /* places in the lists behind union_slot and list_slot */
 } bdag_build;
 
 /* Loss as v_0, then each vertex that is a sink once those before it are gone: order, levels, reach. */
 bdag_status bdag_enumerate(bdag_build *build, bdag_error *error);
-/* Rows, panels of targets that share their sources, slots. */
-bdag_status bdag_build_panels(bdag_build *build, bdag_error *error);
-/* Tasks from panels and their dependencies in both directions. */
+/* Rows: sources before targets, targets with similar source lists next to each other. */
+bdag_status bdag_build_rows(bdag_build *build, bdag_error *error);
+/* Blocks, dense panels, unions and lists of the forward pass. */
+bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error);
+/* Pulls and sweeps of the backward pass, in its order, with their tasks; slots of irregular edges. */
+bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error);
+/* Forward tasks, and the dependencies of tasks in both directions. */
 bdag_status bdag_build_tasks(bdag_build *build, bdag_error *error);
-/* The pulls of out_grad, cut at task boundaries. */
-bdag_status bdag_build_pulls(bdag_build *build, bdag_error *error);
-bdag_status bdag_build_task_graphs(bdag_build *build, bdag_error *error);
 /* From parameters to slots and state. */
 bdag_status bdag_build_state(bdag_build *build, bdag_error *error);
+
+/* Sorted lists of entries below a universe: list of item i is data[step · (offset[i] + k)] for k below
+ * length[i]. */
+typedef struct bdag_lists {
+  const uint64_t *offset;
+  const uint32_t *length;
+  const uint32_t *data;
+  uint32_t step;
+} bdag_lists;
+
+/* Memory for bdag_order_similar, made once for many calls. */
+typedef struct bdag_similar_work {
+  const bdag_context *context;
+  uint32_t *local, *stamp, *given, *chain; /* by entry: local, stamp; by item: given, chain */
+  uint32_t stamps;
+  uint64_t *bits;
+  uint64_t bit_capacity;
+  void *item, *link;
+} bdag_similar_work;
+
+/* `universe`: entries are below it; `most`: items of one call. Return 0, −1 when out of memory; destroy
+ * also after a failed create. */
+int bdag_similar_create(bdag_similar_work *work, const bdag_context *context, uint32_t universe,
+                        uint32_t most);
+void bdag_similar_destroy(bdag_similar_work *work);
+
+/* Rearranges `order`, which holds `count` items, so that neighbours share much. Items with equal lists
+ * stay in the order given. Returns 0, −1 when out of memory. */
+int bdag_order_similar(bdag_similar_work *work, const bdag_lists *lists, uint32_t *order,
+                       uint32_t count);
 
 #endif

@@ -9,14 +9,13 @@
 /* Successors that are not yet enumerated; Loss counts as one of every vertex in N_loss and is the
  * first to go. */
 static uint32_t enumerate_sinks(bdag_build *build, uint32_t *waiting, uint32_t *order) {
-  const bdag_network *network = build->network;
   uint32_t known = 0;
   for (uint32_t v = 0; v < build->vertices; v++)
     if (build->active[v] && waiting[v] == 0) order[known++] = v;
   for (uint32_t n = 0; n < known; n++) {
     const uint32_t v = order[n];
     for (uint64_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++) {
-      const uint32_t u = network->source[build->in_edge[i]];
+      const uint32_t u = build->in[i].vertex;
       if (--waiting[u] == 0) order[known++] = u;
     }
   }
@@ -54,24 +53,22 @@ static bdag_status fail_cycle(const bdag_build *build, const uint32_t *waiting, 
 }
 
 static void mark_reaching(bdag_build *build) {
-  const bdag_network *network = build->network;
   for (uint32_t n = 0; n < build->active_count; n++) {
     const uint32_t v = build->order[n];
     if (build->in_loss[v]) build->reaches[v] = 1;
     if (!build->reaches[v]) continue;
     for (uint64_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++)
-      build->reaches[network->source[build->in_edge[i]]] = 1;
+      build->reaches[build->in[i].vertex] = 1;
   }
 }
 
 static void assign_levels(bdag_build *build) {
-  const bdag_network *network = build->network;
   bdag_plan *plan = build->plan;
   for (uint32_t n = build->active_count; n-- > 0;) {
     const uint32_t v = build->order[n];
     uint32_t level = 0;
     for (uint64_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++) {
-      const uint32_t below = plan->level[network->source[build->in_edge[i]]] + 1;
+      const uint32_t below = plan->level[build->in[i].vertex] + 1;
       if (below > level) level = below;
     }
     plan->level[v] = level;

@@ -1,4 +1,4 @@
-/* Making a plan: what takes part, then enumeration, panels, tasks, pulls, state, in that order.
+/* Making a plan: what takes part, then enumeration, rows, blocks, sweeps, tasks, state, in that order.
  * May include base and network. */
 #include <string.h>
 
@@ -60,8 +60,9 @@ static void index_edges(bdag_build *build) {
   count_edges(build);
   for (uint64_t e = 0; e < network->edge_count; e++) {
     if (!takes_part(build, e)) continue;
-    build->in_edge[build->in_offset[network->target[e]]++] = e;
-    build->out_edge[build->out_offset[network->source[e]]++] = e;
+    const uint32_t u = network->source[e], v = network->target[e];
+    build->in[build->in_offset[v]++] = (bdag_half_edge){u, (uint32_t)e};
+    build->out[build->out_offset[u]++] = (bdag_half_edge){v, (uint32_t)e};
   }
   for (uint32_t v = build->vertices; v > 0; v--) {
     build->in_offset[v] = build->in_offset[v - 1];
@@ -83,7 +84,7 @@ static void keep_ancestors(bdag_build *build, uint32_t *stack) {
   while (depth > 0) {
     const uint32_t v = stack[--depth];
     for (uint64_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++) {
-      const uint32_t u = network->source[build->in_edge[i]];
+      const uint32_t u = build->in[i].vertex;
       if (!build->active[u]) stack[depth++] = u;
       build->active[u] = 1;
     }
@@ -102,18 +103,22 @@ static bdag_status allocate_build(bdag_build *build) {
   build->in_offset = bdag_allocate_array(context, vertices + 1, sizeof *build->in_offset);
   build->in_degree = bdag_allocate_array(context, vertices, sizeof *build->in_degree);
   build->out_degree = bdag_allocate_array(context, vertices, sizeof *build->out_degree);
-  build->out_edge = bdag_allocate_array(context, edges, sizeof *build->out_edge);
-  build->in_edge = bdag_allocate_array(context, edges, sizeof *build->in_edge);
-  build->in_source = bdag_allocate_array(context, edges, sizeof *build->in_source);
+  build->in = bdag_allocate_array(context, edges, sizeof *build->in);
+  build->out = bdag_allocate_array(context, edges, sizeof *build->out);
+  build->source = bdag_allocate_array(context, edges, sizeof *build->source);
+  build->edge = bdag_allocate_array(context, edges, sizeof *build->edge);
+  build->slot = bdag_allocate_array(context, edges, sizeof *build->slot);
+  build->list_offset = bdag_allocate_array(context, vertices + 1, sizeof *build->list_offset);
   build->slot_of_edge = bdag_allocate_array(context, edges, sizeof *build->slot_of_edge);
   plan->row_of_vertex = bdag_allocate_array(context, vertices, sizeof *plan->row_of_vertex);
   plan->level = bdag_allocate_array(context, vertices, sizeof *plan->level);
-  const int failed =
-      build->active == NULL || build->reaches == NULL || build->in_loss == NULL ||
-      build->order == NULL || build->out_offset == NULL || build->in_offset == NULL ||
-      build->in_degree == NULL || build->out_degree == NULL || build->out_edge == NULL ||
-      build->in_edge == NULL || build->in_source == NULL || build->slot_of_edge == NULL ||
-      plan->row_of_vertex == NULL || plan->level == NULL;
+  const int failed = build->active == NULL || build->reaches == NULL || build->in_loss == NULL ||
+                     build->order == NULL || build->out_offset == NULL ||
+                     build->in_offset == NULL || build->in_degree == NULL ||
+                     build->out_degree == NULL || build->in == NULL || build->out == NULL ||
+                     build->source == NULL || build->edge == NULL || build->slot == NULL ||
+                     build->list_offset == NULL || build->slot_of_edge == NULL ||
+                     plan->row_of_vertex == NULL || plan->level == NULL;
   return failed ? BDAG_ERROR_OUT_OF_MEMORY : BDAG_OK;
 }
 
@@ -127,10 +132,15 @@ static void free_build(bdag_build *build) {
   bdag_free(context, build->in_offset);
   bdag_free(context, build->in_degree);
   bdag_free(context, build->out_degree);
-  bdag_free(context, build->out_edge);
-  bdag_free(context, build->in_edge);
-  bdag_free(context, build->in_source);
+  bdag_free(context, build->in);
+  bdag_free(context, build->out);
+  bdag_free(context, build->list_offset);
+  bdag_free(context, build->source);
+  bdag_free(context, build->edge);
+  bdag_free(context, build->slot);
   bdag_free(context, build->slot_of_edge);
+  bdag_free(context, build->union_edge);
+  bdag_free(context, build->list_edge);
 }
 
 static void choose_vertices(bdag_build *build) {
@@ -165,13 +175,14 @@ static bdag_status copy_columns(bdag_build *build) {
   plan->constant_row = bdag_allocate_array(context, plan->first_neuron, sizeof *plan->constant_row);
   plan->constant_value =
       bdag_allocate_array(context, plan->first_neuron, sizeof *plan->constant_value);
-  plan->iota = bdag_allocate_array(context, plan->rows, sizeof *plan->iota);
   if (plan->input_row == NULL || plan->output == NULL || plan->output_row == NULL ||
-      plan->constant_row == NULL || plan->constant_value == NULL || plan->iota == NULL)
+      plan->constant_row == NULL || plan->constant_value == NULL)
     return BDAG_ERROR_OUT_OF_MEMORY;
-  for (uint32_t row = 0; row < plan->rows; row++) plan->iota[row] = row;
-  for (uint32_t i = 0; i < plan->input_count; i++)
+  plan->inputs_in_order = 1;
+  for (uint32_t i = 0; i < plan->input_count; i++) {
     plan->input_row[i] = plan->row_of_vertex[network->input[i]];
+    if (plan->input_row[i] != i) plan->inputs_in_order = 0;
+  }
   for (uint32_t i = 0; i < plan->output_count; i++) {
     plan->output[i] = network->output[i];
     plan->output_row[i] = plan->row_of_vertex[network->output[i].vertex];
@@ -223,31 +234,38 @@ static bdag_status copy_loss(bdag_build *build) {
 }
 
 /* Edges whose weight gradient is computed, and those whose source wants an out_grad. */
-static void count_backward_edges(bdag_plan *plan) {
-  for (uint32_t p = 0; p < plan->panels; p++) {
-    const bdag_panel *panel = &plan->panel[p];
-    if (!panel->reaches) continue;
-    plan->weight_edges += (uint64_t)panel->sources * panel->targets;
-    for (uint32_t k = 0; k < panel->sources; k++)
-      if (plan->source[panel->list + k] >= plan->first_neuron) plan->out_edges += panel->targets;
+static void count_backward_edges(bdag_build *build) {
+  bdag_plan *plan = build->plan;
+  uint64_t reach = 0;
+  for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
+    if (!plan->reaches[row]) continue;
+    plan->weight_edges += build->list_offset[row + 1] - build->list_offset[row];
+    for (uint64_t i = build->list_offset[row]; i < build->list_offset[row + 1]; i++) {
+      plan->out_edges += build->source[i] >= plan->first_neuron;
+      reach += row - build->source[i];
+    }
   }
+  plan->mean_reach = plan->weight_edges > 0 ? reach / plan->weight_edges : 0;
 }
 
 static bdag_status build_all(bdag_build *build, bdag_error *error) {
+  if (build->network->edge_count >= UINT32_MAX)
+    return bdag_fail(error, BDAG_ERROR_LIMIT, "a plan takes fewer than 2^32 - 1 edges, not %llu",
+                     (unsigned long long)build->network->edge_count);
   if (allocate_build(build) != BDAG_OK) return bdag_fail_memory(error);
   choose_vertices(build);
   if (build->active_count == 0)
     return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT,
                      "the network has no vertices; add inputs and neurons first");
   bdag_status status = bdag_enumerate(build, error);
-  if (status == BDAG_OK) status = bdag_build_panels(build, error);
+  if (status == BDAG_OK) status = bdag_build_rows(build, error);
+  if (status == BDAG_OK) status = bdag_build_blocks(build, error);
+  if (status == BDAG_OK) status = bdag_build_sweeps(build, error);
   if (status == BDAG_OK) status = bdag_build_tasks(build, error);
-  if (status == BDAG_OK) status = bdag_build_pulls(build, error);
-  if (status == BDAG_OK) status = bdag_build_task_graphs(build, error);
   if (status == BDAG_OK) status = bdag_build_state(build, error);
   if (status != BDAG_OK) return status;
   if (copy_columns(build) != BDAG_OK || copy_loss(build) != BDAG_OK) return bdag_fail_memory(error);
-  count_backward_edges(build->plan);
+  count_backward_edges(build);
   return BDAG_OK;
 }
 

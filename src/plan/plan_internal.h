@@ -19,41 +19,74 @@ typedef struct bdag_range {
   uint64_t first, count;
 } bdag_range;
 
-/* `targets` neurons that read the same `sources` rows: a dense block of weights. */
+/* A dense block: `targets` consecutive rows that read (nearly) the same `sources` rows. The weight of
+ * source k and target r has slot + k·step + r; `step` is `targets`, or from 8 targets on the next
+ * multiple of 16. Slots of edges that do not exist (`holes`) hold 0 and have no gradient. */
 typedef struct bdag_panel {
-  uint32_t row, targets, sources;
-  uint32_t activation;
-  double activation_parameter;
-  uint64_t list;   /* first entry of its source rows in plan->source */
-  uint64_t slot;   /* of its first weight */
-  uint32_t in_row; /* of its first target among the rows of `in` that are kept, or BDAG_NO_ROW */
+  uint32_t row, targets, sources, step;
+  uint64_t list; /* first entry of its source rows in plan->source */
+  uint64_t slot;
+  uint64_t hole; /* first entry in plan->hole */
+  uint32_t holes;
   uint8_t reaches; /* Loss can be reached from its targets */
-  uint8_t first, last; /* begins with the bias; ends with the activation */
 } bdag_panel;
 
-/* A dense part of a pull: rows read by the targets of one panel. Weights of source u and target r of
- * the panel lie at slot + (u − first row)·targets + r. */
-typedef struct bdag_pull_term {
-  uint32_t successor; /* first of `successors` consecutive in_grad rows */
-  uint32_t successors;
-  uint64_t slot;
-} bdag_pull_term;
+/* Consecutive rows whose irregular edges share most of their sources (forward pass only). */
+typedef struct bdag_union {
+  uint32_t row, targets, sources;
+  uint64_t list;  /* in plan->source */
+  uint64_t entry; /* in plan->union_slot, [sources][targets] */
+} bdag_union;
 
-/* `rows` consecutive rows whose out_grad is pulled from the same successors. */
-typedef struct bdag_pull_group {
+/* Consecutive rows of one activation that do not depend on each other: first what their lists add,
+ * then σ. */
+typedef struct bdag_row_run {
   uint32_t row, rows;
   uint32_t activation;
   double activation_parameter;
-  uint32_t in_row;
-  uint8_t in_loss;     /* out_grad already holds what Loss gave */
-  uint64_t term, list; /* first entries in plan->term, and in plan->successor with its slots */
-  uint32_t terms, listed;
+  uint8_t keeps_in, listed; /* rows of `in` are kept; some row has a list */
+} bdag_row_run;
+
+/* Consecutive rows that are computed together. */
+typedef struct bdag_block {
+  uint32_t row, rows;
+  uint32_t panel, panels, first_union, unions, run, runs;
+} bdag_block;
+
+/* A dense part of a pull: rows read by the targets of one panel. The weight of row u and target r of
+ * the panel lies at slot + (u − first row)·step + r. */
+typedef struct bdag_pull_term {
+  uint32_t successor, successors, step, panel; /* consecutive in_grad rows */
+  uint64_t slot;
+} bdag_pull_term;
+
+/* Consecutive rows pulled from the same panels at once. */
+typedef struct bdag_pull_group {
+  uint32_t row, rows;
+  uint64_t term;
+  uint32_t terms;
+  uint8_t from_zero; /* nothing stands in out_grad before */
 } bdag_pull_group;
 
-/* Consecutive panels, and the pulls of their targets' rows in ascending order. */
+/* Positions in plan->sweep_row of rows that do not depend on each other, with one activation: first
+ * the sweep over their out-edges, then σ′. */
+typedef struct bdag_sweep_group {
+  uint64_t first;
+  uint32_t rows;
+  uint32_t activation;
+  double activation_parameter;
+  uint8_t from_zero, consecutive, swept; /* out_grad starts at 0; rows ascend by 1; has out-edges */
+} bdag_sweep_group;
+
+typedef enum bdag_task_kind {
+  BDAG_TASK_ROWS = 0,  /* pulls, sweeps and derivatives of rows */
+  BDAG_TASK_PANELS = 1 /* weight gradients of dense panels */
+} bdag_task_kind;
+
 typedef struct bdag_task {
-  uint32_t panel, panels;
+  uint32_t first, count; /* blocks of a forward task; sweep groups, or panels */
   uint32_t pull, pulls;
+  uint8_t kind, is_input;
   uint64_t edges;
 } bdag_task;
 
@@ -90,8 +123,10 @@ struct bdag_plan {
   uint32_t *level;  /* [network_vertices] */
   uint8_t *reaches; /* [rows] */
   uint8_t *in_loss; /* [rows] */
-  uint32_t *in_row; /* [rows] */
+  uint32_t *in_row; /* [rows] place among the rows of `in` that σ′ needs, or BDAG_NO_ROW */
   uint32_t in_rows;
+  uint32_t *activation; /* [rows] */
+  double *activation_parameter;
   uint32_t depth;
   uint64_t width;
   uint32_t *enumeration;
@@ -99,6 +134,7 @@ struct bdag_plan {
 
   uint32_t input_count;
   uint32_t *input_row; /* [input_count], BDAG_NO_ROW where pruned */
+  int inputs_in_order; /* input_row[i] is i */
   uint32_t constant_count;
   uint32_t *constant_row;
   double *constant_value;
@@ -113,30 +149,43 @@ struct bdag_plan {
   bdag_normalization normalization;
   int has_loss;
 
-  /* panels and pulls */
-  uint32_t panels;
+  /* forward */
+  uint32_t blocks, panels, unions, runs;
+  bdag_block *block;
   bdag_panel *panel;
-  uint64_t sources;
+  bdag_union *union_panel;
+  bdag_row_run *run;
+  uint64_t sources, union_entries, holes;
   uint32_t *source;
-  uint32_t pulls, input_pulls; /* the pulls of inputs come last */
+  uint32_t *union_slot; /* relative to edge_base */
+  uint64_t *hole;
+  uint64_t *list_offset;             /* [rows + 1] */
+  uint32_t *list_source, *list_slot; /* slots relative to edge_base */
+
+  /* backward; the groups of inputs come last */
+  uint64_t swept; /* rows in sweep_row */
+  uint32_t *sweep_row;
+  uint64_t *sweep_offset;    /* [swept + 1] entries */
+  uint32_t *sweep_successor; /* by entry; entry e has slot edge_base + 1 + e */
+  uint32_t sweeps, pulls;
+  bdag_sweep_group *sweep;
   bdag_pull_group *pull;
-  uint64_t terms, listed;
+  uint64_t terms;
   bdag_pull_term *term;
-  uint32_t *successor;
-  uint64_t *successor_slot;
-  uint32_t max_targets; /* of a panel, or of a pull term's successors */
-  uint32_t *iota;       /* [rows] 0, 1, 2, … */
+  uint32_t *iota; /* [rows] 0, 1, 2, … */
 
   /* tasks */
-  uint32_t tasks;
-  bdag_task *task;
+  uint32_t forward_tasks, backward_tasks;
+  bdag_task *forward_task, *backward_task;
   bdag_task_graph forward, backward;
 
-  /* slots and state; the bias of row r has slot r − first_neuron */
+  /* slots: 16 zeros, biases (of row r: bias_slot + r − first_neuron), panels, a zero (edge_base), edges
+   * in the order of the sweep, edges that do not reach Loss */
   uint64_t edges, slot_count, state_count;
+  uint64_t bias_slot, panel_slot, edge_base, live_entries;
   int indirect;
-  bdag_parameter_run *run; /* edge → parameter, a copy of the network's */
-  uint64_t runs;
+  bdag_parameter_run *parameter_run; /* edge → parameter, a copy of the network's */
+  uint64_t parameter_runs;
   uint64_t *state_of_parameter; /* direct: [network_parameters] */
   uint64_t *edge_slot;          /* indirect: [network_edges] */
   uint64_t *slot_parameter;     /* indirect: [slot_count], BDAG_NONE: none */
@@ -149,6 +198,7 @@ struct bdag_plan {
 
   uint32_t tile; /* samples, 0: the engine chooses by its largest batch */
   uint64_t weight_edges, out_edges;
+  uint64_t mean_reach; /* rows between source and target, on average */
   uint64_t padding, bytes;
 };
 

@@ -15,8 +15,9 @@ static void free_graph(const bdag_context *context, bdag_task_graph *graph) {
 }
 
 static void free_state(const bdag_context *context, bdag_plan *plan) {
-  for (uint64_t i = 0; i < plan->runs; i++) bdag_free(context, plan->run[i].parameters);
-  bdag_free(context, plan->run);
+  for (uint64_t i = 0; i < plan->parameter_runs; i++)
+    bdag_free(context, plan->parameter_run[i].parameters);
+  bdag_free(context, plan->parameter_run);
   bdag_free(context, plan->state_of_parameter);
   bdag_free(context, plan->edge_slot);
   bdag_free(context, plan->slot_parameter);
@@ -48,33 +49,54 @@ void bdag_plan_release(bdag_plan *plan) {
   for (uint32_t i = 0; i < plan->loss_count; i++) bdag_free(context, plan->loss[i].row);
   bdag_free(context, plan->loss);
   bdag_free(context, plan->loss_row);
+  bdag_free(context, plan->activation);
+  bdag_free(context, plan->activation_parameter);
+  bdag_free(context, plan->block);
   bdag_free(context, plan->panel);
+  bdag_free(context, plan->union_panel);
+  bdag_free(context, plan->run);
   bdag_free(context, plan->source);
+  bdag_free(context, plan->union_slot);
+  bdag_free(context, plan->hole);
+  bdag_free(context, plan->list_offset);
+  bdag_free(context, plan->list_source);
+  bdag_free(context, plan->list_slot);
+  bdag_free(context, plan->sweep_row);
+  bdag_free(context, plan->sweep_offset);
+  bdag_free(context, plan->sweep_successor);
+  bdag_free(context, plan->sweep);
   bdag_free(context, plan->pull);
   bdag_free(context, plan->term);
-  bdag_free(context, plan->successor);
-  bdag_free(context, plan->successor_slot);
   bdag_free(context, plan->iota);
-  bdag_free(context, plan->task);
+  bdag_free(context, plan->forward_task);
+  bdag_free(context, plan->backward_task);
   free_graph(context, &plan->forward);
   free_graph(context, &plan->backward);
   free_state(context, plan);
   bdag_free(context, plan);
 }
 
+static uint64_t graph_bytes(const bdag_task_graph *graph) {
+  return graph->offset == NULL ? 0 : 16 * (uint64_t)graph->count + 4 * graph->offset[graph->count];
+}
+
 static uint64_t plan_bytes(const bdag_plan *plan) {
-  const uint64_t graphs = 2 * (uint64_t)plan->tasks * 16 +
-                          4 * (plan->forward.offset != NULL ? plan->forward.offset[plan->tasks] +
-                                                                  plan->backward.offset[plan->tasks]
-                                                            : 0);
+  const uint64_t forward =
+      sizeof(bdag_block) * (uint64_t)plan->blocks + sizeof(bdag_panel) * (uint64_t)plan->panels +
+      sizeof(bdag_union) * (uint64_t)plan->unions + sizeof(bdag_row_run) * (uint64_t)plan->runs +
+      4 * plan->sources + 4 * plan->union_entries + 8 * plan->holes +
+      8 * plan->list_offset[plan->rows];
+  const uint64_t backward = 4 * plan->live_entries + 12 * plan->swept +
+                            sizeof(bdag_sweep_group) * (uint64_t)plan->sweeps +
+                            sizeof(bdag_pull_group) * (uint64_t)plan->pulls +
+                            sizeof(bdag_pull_term) * plan->terms;
   const uint64_t state = plan->indirect ? 8 * (plan->network_edges + 2 * plan->slot_count +
                                                plan->network_parameters + plan->edges)
                                         : 8 * plan->network_parameters;
-  return sizeof *plan + 8 * (uint64_t)plan->network_vertices + 15 * (uint64_t)plan->rows +
-         4 * plan->enumeration_count + sizeof(bdag_panel) * (uint64_t)plan->panels +
-         4 * plan->sources + sizeof(bdag_pull_group) * (uint64_t)plan->pulls +
-         sizeof(bdag_pull_term) * plan->terms + 12 * plan->listed +
-         sizeof(bdag_task) * (uint64_t)plan->tasks + graphs + state;
+  const uint64_t tasks = sizeof(bdag_task) * ((uint64_t)plan->forward_tasks + plan->backward_tasks);
+  return sizeof *plan + 8 * (uint64_t)plan->network_vertices + 40 * (uint64_t)plan->rows +
+         4 * plan->enumeration_count + forward + backward + tasks + graph_bytes(&plan->forward) +
+         graph_bytes(&plan->backward) + state;
 }
 
 bdag_status bdag_plan_summarize(const bdag_plan *plan, bdag_plan_summary *summary) {
@@ -89,7 +111,7 @@ bdag_status bdag_plan_summarize(const bdag_plan *plan, bdag_plan_summary *summar
       .unreachable = plan->rows - plan->enumeration_count,
       .depth = plan->depth,
       .width = plan->width,
-      .panels = plan->panels,
+      .panels = (uint64_t)plan->panels + plan->unions,
       .forward_tasks = plan->forward.count,
       .backward_tasks = plan->backward.count,
       .padding = plan->padding,

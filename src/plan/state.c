@@ -33,7 +33,8 @@ static void walk_uses(bdag_build *build, visit_use visit, void *argument) {
   for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
     const uint64_t parameter = network->bias_parameter[plan->vertex_of_row[row]];
     if (parameter != BDAG_NONE)
-      visit(build, parameter, row - plan->first_neuron, 1.0, 1, plan->reaches[row], argument);
+      visit(build, parameter, plan->bias_slot + row - plan->first_neuron, 1.0, 1,
+            plan->reaches[row], argument);
   }
 }
 
@@ -42,7 +43,7 @@ static void note_use(bdag_build *build, uint64_t parameter, uint64_t slot, doubl
   uint8_t *used = argument;
   if (used[parameter] || scale != 1.0) build->plan->indirect = 1;
   used[parameter] = 1;
-  if (is_bias) build->plan->has_bias[slot + build->plan->first_neuron] = 1;
+  if (is_bias) build->plan->has_bias[slot - build->plan->bias_slot + build->plan->first_neuron] = 1;
 }
 
 /* An edge that takes no part reads as 0, which direct state cannot tell if its parameter is in use. */
@@ -151,22 +152,26 @@ static int live_ranges(bdag_build *build, const uint8_t *live) {
     const bdag_panel *panel = &plan->panel[i];
     if (panel->reaches)
       failed = append_range(context, &plan->live_weight, &plan->live_weights, &weight_capacity,
-                            panel->slot, (uint64_t)panel->sources * panel->targets);
+                            panel->slot, (uint64_t)panel->sources * panel->step);
   }
+  if (!failed)
+    failed = append_range(context, &plan->live_weight, &plan->live_weights, &weight_capacity,
+                          plan->edge_base + 1, plan->live_entries);
   for (uint32_t row = plan->first_neuron; row < plan->rows && !failed; row++)
     if (plan->reaches[row] && plan->has_bias[row])
       failed = append_range(context, &plan->live_bias, &plan->live_biases, &bias_capacity,
-                            row - plan->first_neuron, 1);
+                            plan->bias_slot + row - plan->first_neuron, 1);
   return failed;
 }
 
 static bdag_status copy_runs(bdag_build *build) {
   bdag_plan *plan = build->plan;
   const bdag_network *network = build->network;
-  plan->run = bdag_allocate_zeroed(build->context, network->run_count, sizeof *plan->run);
-  if (plan->run == NULL) return BDAG_ERROR_OUT_OF_MEMORY;
+  plan->parameter_run =
+      bdag_allocate_zeroed(build->context, network->run_count, sizeof *plan->parameter_run);
+  if (plan->parameter_run == NULL) return BDAG_ERROR_OUT_OF_MEMORY;
   for (uint64_t i = 0; i < network->run_count; i++) {
-    bdag_parameter_run *run = &plan->run[plan->runs++];
+    bdag_parameter_run *run = &plan->parameter_run[plan->parameter_runs++];
     *run = network->run[i];
     if (run->parameters == NULL) continue;
     run->parameters = bdag_allocate_array(build->context, run->count, sizeof *run->parameters);
@@ -191,15 +196,15 @@ bdag_status bdag_build_state(bdag_build *build, bdag_error *error) {
 
 uint64_t bdag_plan_slot_of_edge(const bdag_plan *plan, uint64_t edge) {
   if (plan->indirect) return plan->edge_slot[edge];
-  uint64_t low = 0, high = plan->runs;
+  uint64_t low = 0, high = plan->parameter_runs;
   while (high - low > 1) {
     const uint64_t middle = low + (high - low) / 2;
-    if (plan->run[middle].first_edge <= edge)
+    if (plan->parameter_run[middle].first_edge <= edge)
       low = middle;
     else
       high = middle;
   }
-  const bdag_parameter_run *run = &plan->run[low];
+  const bdag_parameter_run *run = &plan->parameter_run[low];
   const uint64_t at = edge - run->first_edge;
   const uint64_t parameter =
       run->parameters != NULL ? run->parameters[at] : run->first_parameter + at;

@@ -1,79 +1,127 @@
-/* Tasks: consecutive panels are put together until a task is worth its scheduling cost. Rows ascend
- * from sources to targets and a task's rows are consecutive, so the tasks' graph is acyclic by
- * construction; backward it is mirrored. May include base and network. */
+/* Forward tasks: consecutive blocks are put together until a task is worth its scheduling cost; and who
+ * waits for whom, in both directions. Tasks are numbered in an order in which they can run, so the
+ * graphs are acyclic by construction. May include base and network. */
 #include <string.h>
 
 #include "plan/build.h"
 
-/* Edges a task should have: at 64 samples a tile some microseconds of work. */
-#define TASK_EDGES 4096u
+#define TASK_EDGES 16384u
 
-static int starts_task(const bdag_plan *plan, const bdag_task *task, uint32_t p) {
-  if (plan->options.granularity == BDAG_GRANULARITY_VERTEX) return 1;
-  const uint64_t edges = (uint64_t)plan->panel[p].sources * plan->panel[p].targets;
-  return task->edges + edges > TASK_EDGES || task->edges >= TASK_EDGES / 2;
+static uint64_t block_edges(const bdag_plan *plan, const bdag_block *block) {
+  uint64_t edges = plan->list_offset[block->row + block->rows] - plan->list_offset[block->row];
+  for (uint32_t i = 0; i < block->panels; i++)
+    edges +=
+        (uint64_t)plan->panel[block->panel + i].sources * plan->panel[block->panel + i].targets;
+  for (uint32_t i = 0; i < block->unions; i++) {
+    const bdag_union *part = &plan->union_panel[block->first_union + i];
+    edges += (uint64_t)part->sources * part->targets;
+  }
+  return edges;
 }
 
-bdag_status bdag_build_tasks(bdag_build *build, bdag_error *error) {
+static int group_blocks(bdag_build *build) {
   bdag_plan *plan = build->plan;
-  plan->task = bdag_allocate_array(build->context, plan->panels, sizeof *plan->task);
-  if (plan->task == NULL) return bdag_fail_memory(error);
+  plan->forward_task =
+      bdag_allocate_array(build->context, plan->blocks, sizeof *plan->forward_task);
+  if (plan->forward_task == NULL) return -1;
   bdag_task *task = NULL;
-  for (uint32_t p = 0; p < plan->panels; p++) {
-    if (task == NULL || starts_task(plan, task, p)) {
-      task = &plan->task[plan->tasks++];
-      *task = (bdag_task){.panel = p};
+  for (uint32_t i = 0; i < plan->blocks; i++) {
+    const uint64_t edges = block_edges(plan, &plan->block[i]);
+    if (task == NULL || plan->options.granularity == BDAG_GRANULARITY_VERTEX ||
+        task->edges + edges > TASK_EDGES) {
+      task = &plan->forward_task[plan->forward_tasks++];
+      *task = (bdag_task){.first = i};
     }
-    task->panels++;
-    task->edges += (uint64_t)plan->panel[p].sources * plan->panel[p].targets;
+    task->count++;
+    task->edges += edges;
   }
-  return BDAG_OK;
+  return 0;
 }
 
-/* Calls for each pair (task of a source, task of a target), source tasks without repeats. */
-typedef struct bdag_pairs {
-  uint32_t *task_of_row; /* [rows], BDAG_NO_ROW for inputs and constants */
-  uint32_t *seen;        /* [tasks] last target task that this source task was seen for */
-} bdag_pairs;
+/* ---- Dependencies -------------------------------------------------------------------------------- */
 
-static void walk_pairs(const bdag_plan *plan, bdag_pairs *pairs, int only_reaching,
-                       void (*visit)(void *, uint32_t, uint32_t), void *argument) {
-  memset(pairs->seen, 0xff, plan->tasks * sizeof *pairs->seen);
-  for (uint32_t t = 0; t < plan->tasks; t++) {
-    const bdag_task *task = &plan->task[t];
-    for (uint32_t p = task->panel; p < task->panel + task->panels; p++) {
-      const bdag_panel *panel = &plan->panel[p];
-      if (only_reaching && !panel->reaches) continue;
-      for (uint32_t k = 0; k < panel->sources; k++) {
-        const uint32_t from = pairs->task_of_row[plan->source[panel->list + k]];
-        if (from == BDAG_NO_ROW || from == t || pairs->seen[from] == t) continue;
-        pairs->seen[from] = t;
-        visit(argument, from, t);
-      }
-    }
-  }
-}
-
-typedef struct bdag_edges_of {
+typedef struct bdag_walk {
+  const bdag_plan *plan;
+  uint32_t *maker; /* [rows] task that makes a row, BDAG_NO_ROW: none */
+  uint32_t *seen;  /* [tasks] last task that this one was seen as predecessor of */
   bdag_task_graph *graph;
-  int reversed, filling;
-} bdag_edges_of;
+  uint32_t reader;
+  int filling;
+} bdag_walk;
 
-static void visit_pair(void *argument, uint32_t from, uint32_t to) {
-  const bdag_edges_of *edges = argument;
-  bdag_task_graph *graph = edges->graph;
-  const uint32_t before = edges->reversed ? to : from, after = edges->reversed ? from : to;
-  if (edges->filling) {
-    graph->successor[graph->offset[before + 1]++] = after;
+static void note_read(bdag_walk *walk, uint32_t row) {
+  const uint32_t from = walk->maker[row];
+  bdag_task_graph *graph = walk->graph;
+  if (from == BDAG_NO_ROW || from == walk->reader || walk->seen[from] == walk->reader) return;
+  walk->seen[from] = walk->reader;
+  if (walk->filling) {
+    graph->successor[graph->offset[from + 1]++] = walk->reader;
   } else {
-    graph->predecessors[after]++;
-    graph->offset[before + 2]++;
+    graph->predecessors[walk->reader]++;
+    graph->offset[from + 2]++;
   }
 }
 
-static void set_priorities(bdag_task_graph *graph, int reversed) {
-  for (uint32_t i = 0; i < graph->count; i++) {
-    const uint32_t t = reversed ? i : graph->count - 1 - i;
+static void forward_reads(bdag_walk *walk, const bdag_task *task) {
+  const bdag_plan *plan = walk->plan;
+  for (uint32_t i = task->first; i < task->first + task->count; i++) {
+    const bdag_block *block = &plan->block[i];
+    for (uint32_t p = block->panel; p < block->panel + block->panels; p++)
+      for (uint32_t k = 0; k < plan->panel[p].sources; k++)
+        note_read(walk, plan->source[plan->panel[p].list + k]);
+    for (uint32_t p = block->first_union; p < block->first_union + block->unions; p++)
+      for (uint32_t k = 0; k < plan->union_panel[p].sources; k++)
+        note_read(walk, plan->source[plan->union_panel[p].list + k]);
+    for (uint64_t e = plan->list_offset[block->row];
+         e < plan->list_offset[block->row + block->rows]; e++)
+      note_read(walk, plan->list_source[e]);
+  }
+}
+
+static void note_rows(bdag_walk *walk, uint32_t first, uint32_t count) {
+  for (uint32_t row = first; row < first + count; row++) note_read(walk, row);
+}
+
+static void backward_reads(bdag_walk *walk, const bdag_task *task) {
+  const bdag_plan *plan = walk->plan;
+  if (task->kind == BDAG_TASK_PANELS) {
+    for (uint32_t p = task->first; p < task->first + task->count; p++)
+      note_rows(walk, plan->panel[p].row, plan->panel[p].targets);
+    return;
+  }
+  for (uint32_t i = task->pull; i < task->pull + task->pulls; i++)
+    for (uint32_t t = 0; t < plan->pull[i].terms; t++) {
+      const bdag_pull_term *term = &plan->term[plan->pull[i].term + t];
+      note_rows(walk, term->successor, term->successors);
+    }
+  for (uint32_t i = task->first; i < task->first + task->count; i++) {
+    const bdag_sweep_group *group = &plan->sweep[i];
+    const uint64_t end = plan->sweep_offset[group->first + group->rows];
+    for (uint64_t e = plan->sweep_offset[group->first]; e < end; e++)
+      note_read(walk, plan->sweep_successor[e]);
+  }
+}
+
+static void forward_makers(const bdag_plan *plan, uint32_t *maker) {
+  for (uint32_t t = 0; t < plan->forward_tasks; t++) {
+    const bdag_block *first = &plan->block[plan->forward_task[t].first];
+    const bdag_block *last = first + plan->forward_task[t].count - 1;
+    for (uint32_t row = first->row; row < last->row + last->rows; row++) maker[row] = t;
+  }
+}
+
+static void backward_makers(const bdag_plan *plan, uint32_t *maker) {
+  for (uint32_t t = 0; t < plan->backward_tasks; t++) {
+    const bdag_task *task = &plan->backward_task[t];
+    if (task->kind != BDAG_TASK_ROWS) continue;
+    for (uint32_t i = task->first; i < task->first + task->count; i++)
+      for (uint32_t r = 0; r < plan->sweep[i].rows; r++)
+        maker[plan->sweep_row[plan->sweep[i].first + r]] = t;
+  }
+}
+
+static void set_priorities(bdag_task_graph *graph) {
+  for (uint32_t t = graph->count; t-- > 0;) {
     uint32_t longest = 0;
     for (uint64_t s = graph->offset[t]; s < graph->offset[t + 1]; s++)
       if (graph->priority[graph->successor[s]] + 1 > longest)
@@ -82,46 +130,50 @@ static void set_priorities(bdag_task_graph *graph, int reversed) {
   }
 }
 
-static bdag_status build_graph(bdag_build *build, bdag_pairs *pairs, bdag_task_graph *graph,
-                               int reversed) {
-  const bdag_plan *plan = build->plan;
-  const bdag_context *context = build->context;
-  graph->count = plan->tasks;
-  graph->predecessors = bdag_allocate_zeroed(context, plan->tasks, sizeof *graph->predecessors);
-  graph->priority = bdag_allocate_zeroed(context, plan->tasks, sizeof *graph->priority);
-  graph->offset = bdag_allocate_zeroed(context, (uint64_t)plan->tasks + 2, sizeof *graph->offset);
-  if (graph->predecessors == NULL || graph->priority == NULL || graph->offset == NULL)
-    return BDAG_ERROR_OUT_OF_MEMORY;
-  bdag_edges_of edges = {graph, reversed, 0};
-  walk_pairs(plan, pairs, reversed, visit_pair, &edges);
-  for (uint32_t t = 0; t <= plan->tasks; t++) graph->offset[t + 1] += graph->offset[t];
-  graph->successor =
-      bdag_allocate_array(context, graph->offset[plan->tasks + 1], sizeof *graph->successor);
-  if (graph->successor == NULL) return BDAG_ERROR_OUT_OF_MEMORY;
-  edges.filling = 1;
-  walk_pairs(plan, pairs, reversed, visit_pair, &edges);
-  set_priorities(graph, reversed);
-  return BDAG_OK;
+static int build_graph(bdag_walk *walk, const bdag_context *context, const bdag_task *tasks,
+                       uint32_t count, void (*reads)(bdag_walk *, const bdag_task *)) {
+  bdag_task_graph *graph = walk->graph;
+  graph->count = count;
+  graph->predecessors = bdag_allocate_zeroed(context, count, sizeof *graph->predecessors);
+  graph->priority = bdag_allocate_zeroed(context, count, sizeof *graph->priority);
+  graph->offset = bdag_allocate_zeroed(context, (uint64_t)count + 2, sizeof *graph->offset);
+  if (graph->predecessors == NULL || graph->priority == NULL || graph->offset == NULL) return -1;
+  for (walk->filling = 0; walk->filling < 2; walk->filling++) {
+    memset(walk->seen, 0xff, count * sizeof *walk->seen);
+    for (walk->reader = 0; walk->reader < count; walk->reader++) reads(walk, &tasks[walk->reader]);
+    if (walk->filling) break;
+    for (uint32_t t = 0; t <= count; t++) graph->offset[t + 1] += graph->offset[t];
+    graph->successor =
+        bdag_allocate_array(context, graph->offset[count + 1], sizeof *graph->successor);
+    if (graph->successor == NULL) return -1;
+  }
+  set_priorities(graph);
+  return 0;
 }
 
-bdag_status bdag_build_task_graphs(bdag_build *build, bdag_error *error) {
+bdag_status bdag_build_tasks(bdag_build *build, bdag_error *error) {
   bdag_plan *plan = build->plan;
   const bdag_context *context = build->context;
-  bdag_pairs pairs = {bdag_allocate_array(context, plan->rows, sizeof(uint32_t)),
-                      bdag_allocate_array(context, plan->tasks, sizeof(uint32_t))};
-  bdag_status status = BDAG_ERROR_OUT_OF_MEMORY;
-  if (pairs.task_of_row != NULL && pairs.seen != NULL) {
-    for (uint32_t row = 0; row < plan->first_neuron; row++) pairs.task_of_row[row] = BDAG_NO_ROW;
-    for (uint32_t t = 0; t < plan->tasks; t++) {
-      const bdag_panel *first = &plan->panel[plan->task[t].panel];
-      const bdag_panel *last = first + plan->task[t].panels - 1;
-      for (uint32_t row = first->row; row < last->row + last->targets; row++)
-        pairs.task_of_row[row] = t;
-    }
-    status = build_graph(build, &pairs, &plan->forward, 0);
-    if (status == BDAG_OK) status = build_graph(build, &pairs, &plan->backward, 1);
+  int failed = group_blocks(build);
+  const uint32_t most =
+      plan->forward_tasks > plan->backward_tasks ? plan->forward_tasks : plan->backward_tasks;
+  bdag_walk walk = {.plan = plan,
+                    .maker = bdag_allocate_array(context, plan->rows, sizeof *walk.maker),
+                    .seen = bdag_allocate_array(context, most, sizeof *walk.seen)};
+  failed = failed || walk.maker == NULL || walk.seen == NULL;
+  if (!failed) {
+    memset(walk.maker, 0xff, plan->rows * sizeof *walk.maker);
+    forward_makers(plan, walk.maker);
+    walk.graph = &plan->forward;
+    failed = build_graph(&walk, context, plan->forward_task, plan->forward_tasks, forward_reads);
   }
-  bdag_free(context, pairs.task_of_row);
-  bdag_free(context, pairs.seen);
-  return status == BDAG_OK ? BDAG_OK : bdag_fail_memory(error);
+  if (!failed) {
+    memset(walk.maker, 0xff, plan->rows * sizeof *walk.maker);
+    backward_makers(plan, walk.maker);
+    walk.graph = &plan->backward;
+    failed = build_graph(&walk, context, plan->backward_task, plan->backward_tasks, backward_reads);
+  }
+  bdag_free(context, walk.maker);
+  bdag_free(context, walk.seen);
+  return failed ? bdag_fail_memory(error) : BDAG_OK;
 }

@@ -62,17 +62,24 @@ static void store_tile(bdag_engine *engine, uint64_t tile, const void *argument)
   if (exchange->y != NULL) bdag_store_outputs(engine, tile, exchange->y, exchange->read_out);
 }
 
-static void forward_tile(bdag_engine *engine, uint64_t tile, const void *argument) {
-  load_tile(engine, tile, argument);
-  for (uint32_t t = 0; t < engine->plan->tasks && !stopped(engine); t++)
-    bdag_forward_task(engine, t, tile);
-  store_tile(engine, tile, argument);
+/* Tiles of a chunk: as many as share a task's weights, but enough chunks for the threads. */
+static uint64_t chunk_of_pass(const bdag_engine *engine) {
+  const uint64_t share = (engine->batch_tiles + engine->pass_threads - 1) / engine->pass_threads;
+  return share < engine->chunk_tiles ? share : engine->chunk_tiles;
+}
+
+static void forward_chunk(bdag_engine *engine, uint64_t chunk, const void *argument) {
+  const uint64_t size = chunk_of_pass(engine), first = chunk * size;
+  const uint64_t rest = engine->batch_tiles - first, tiles = rest < size ? rest : size;
+  for (uint64_t tile = first; tile < first + tiles; tile++) load_tile(engine, tile, argument);
+  for (uint32_t t = 0; t < engine->plan->forward_tasks && !stopped(engine); t++)
+    bdag_forward_task(engine, t, first, tiles);
+  for (uint64_t tile = first; tile < first + tiles; tile++) store_tile(engine, tile, argument);
 }
 
 static void forward_all_tiles(void *argument, uint32_t task) {
   bdag_engine *engine = argument;
-  for (uint64_t tile = 0; tile < engine->batch_tiles && !stopped(engine); tile++)
-    bdag_forward_task(engine, task, tile);
+  if (!stopped(engine)) bdag_forward_task(engine, task, 0, engine->batch_tiles);
 }
 
 static void begin_pass(bdag_engine *engine, bdag_axis axis) {
@@ -115,7 +122,9 @@ static bdag_status forward(bdag_engine *engine, const bdag_weights *weights, uin
     run_graph(engine, &engine->plan->forward, forward_all_tiles);
     for_each(engine, engine->batch_tiles, engine->pass_threads, store_tile, &exchange);
   } else {
-    for_each(engine, engine->batch_tiles, engine->pass_threads, forward_tile, &exchange);
+    const uint64_t size = chunk_of_pass(engine);
+    for_each(engine, (engine->batch_tiles + size - 1) / size, engine->pass_threads, forward_chunk,
+             &exchange);
   }
   bdag_float_mode_leave(saved);
   engine->forward_done = !bdag_engine_failed(engine);
@@ -261,29 +270,30 @@ static uint64_t group_begin(const bdag_engine *engine, uint64_t group) {
   return group * engine->batch_tiles / engine->pass_groups;
 }
 
-/* The tiles of one gradient buffer, in order. */
+/* The tiles of one gradient buffer, chunk by chunk. */
 static void backward_group(bdag_engine *engine, uint64_t group, const void *argument) {
-  const uint64_t first = group_begin(engine, group), end = group_begin(engine, group + 1);
-  for (uint64_t tile = first; tile < end; tile++) {
-    loss_of_tile(engine, tile, argument);
-    const int accumulate = tile > first || (engine->accumulate && group == 0);
-    for (uint32_t t = engine->plan->tasks; t-- > 0 && !stopped(engine);)
-      bdag_backward_task(engine, t, tile, (uint32_t)group, accumulate);
-    if (engine->options.keep & BDAG_KEEP_INPUT_GRAD) bdag_backward_inputs(engine, tile);
+  const uint64_t begin = group_begin(engine, group), end = group_begin(engine, group + 1);
+  for (uint64_t first = begin; first < end; first += engine->chunk_tiles) {
+    const uint64_t rest = end - first;
+    const uint64_t tiles = rest < engine->chunk_tiles ? rest : engine->chunk_tiles;
+    for (uint64_t tile = first; tile < first + tiles; tile++) loss_of_tile(engine, tile, argument);
+    const int accumulate = first > begin || (engine->accumulate && group == 0);
+    for (uint32_t t = 0; t < engine->plan->backward_tasks && !stopped(engine); t++)
+      bdag_backward_task(engine, t, first, tiles, (uint32_t)group, accumulate);
   }
 }
 
-static void inputs_of_tile(bdag_engine *engine, uint64_t tile, const void *argument) {
-  bdag_backward_inputs(engine, tile);
-}
-
+/* The same sums as backward_group takes, chunk by chunk. */
 static void backward_all_tiles(void *argument, uint32_t task) {
   bdag_engine *engine = argument;
   for (uint32_t group = 0; group < engine->pass_groups; group++) {
-    const uint64_t first = group_begin(engine, group), end = group_begin(engine, group + 1);
-    for (uint64_t tile = first; tile < end && !stopped(engine); tile++)
-      bdag_backward_task(engine, task, tile, group,
-                         tile > first || (engine->accumulate && group == 0));
+    const uint64_t begin = group_begin(engine, group), end = group_begin(engine, group + 1);
+    for (uint64_t first = begin; first < end && !stopped(engine); first += engine->chunk_tiles) {
+      const uint64_t rest = end - first;
+      bdag_backward_task(engine, task, first,
+                         rest < engine->chunk_tiles ? rest : engine->chunk_tiles, group,
+                         first > begin || (engine->accumulate && group == 0));
+    }
   }
 }
 
@@ -295,8 +305,6 @@ static void run_backward(bdag_engine *engine, bdag_axis axis) {
   }
   for_each(engine, engine->batch_tiles, engine->pass_threads, loss_of_tile, &want_grad);
   run_graph(engine, &engine->plan->backward, backward_all_tiles);
-  if (engine->options.keep & BDAG_KEEP_INPUT_GRAD)
-    for_each(engine, engine->batch_tiles, engine->pass_threads, inputs_of_tile, NULL);
 }
 
 /* Gradient buffers of this pass: fixed by the engine in deterministic mode, else one a thread. */

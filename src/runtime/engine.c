@@ -15,6 +15,9 @@
 #define DETERMINISTIC_GROUPS 4u
 /* Below that many edge·samples a pass takes a few microseconds: not worth a team. */
 #define SERIAL_WORK 200000u
+/* Samples that a task takes together: its weights and lists are read once for them. */
+#define CHUNK_SAMPLES  256u
+#define PREFETCH_AHEAD 32u
 
 static bdag_status check_options(const bdag_plan *plan, const bdag_engine_options *options,
                                  bdag_error *error) {
@@ -108,6 +111,11 @@ static int allocate_scratch(bdag_engine *engine) {
   for (uint32_t t = 0; t < plan->loss_count; t++) user_loss |= plan->loss[t].registered;
   const uint64_t rows = user_loss ? 2 * (uint64_t)most + 2 : 2;
   engine->scratch_bytes = (rows * engine->element + 4 * sizeof(double)) * engine->tile;
+  uint64_t turned = 0;
+  for (uint32_t p = 0; p < plan->panels; p++)
+    if (plan->panel[p].step > turned) turned = plan->panel[p].step;
+  turned *= (uint64_t)engine->chunk_tiles * engine->tile * engine->element;
+  if (engine->scratch_bytes < turned) engine->scratch_bytes = turned;
   engine->scratch_bytes = (engine->scratch_bytes + 127) / 128 * 128;
   engine->scratch = claim(engine, engine->options.threads, engine->scratch_bytes);
   engine->loss_column = claim(engine, most, sizeof *engine->loss_column);
@@ -119,7 +127,9 @@ static int allocate_scratch(bdag_engine *engine) {
       engine->batch_loss == NULL)
     return 1;
   for (uint32_t i = 0; i < most; i++) engine->loss_column[i] = i;
-  return bdag_scheduler_create(&engine->scheduler, engine->context, plan->tasks);
+  const uint32_t tasks =
+      plan->forward_tasks > plan->backward_tasks ? plan->forward_tasks : plan->backward_tasks;
+  return bdag_scheduler_create(&engine->scheduler, engine->context, tasks);
 }
 
 /* Constants keep their rows for good: no pass writes them. */
@@ -167,6 +177,9 @@ bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,
       options->flush_to_zero < 0 ? options->type == BDAG_FLOAT32 : options->flush_to_zero;
   made->tile = choose_tile(made);
   made->tiles = (options->max_batch + made->tile - 1) / made->tile;
+  made->chunk_tiles = made->tile < CHUNK_SAMPLES ? CHUNK_SAMPLES / made->tile : 1;
+  if (plan->mean_reach * made->tile * made->element > plan->context->machine.l2 / 4)
+    made->ahead = PREFETCH_AHEAD;
   made->bytes = sizeof *made;
   if (allocate_rows(made) || allocate_gradients(made) || allocate_scratch(made)) {
     const unsigned long long bytes = made->bytes;
@@ -239,7 +252,8 @@ bdag_axis bdag_engine_choose_axis(const bdag_engine *engine, uint64_t tiles, int
   const int balanced = tiles % threads == 0 || tiles >= 4 * threads;
   const int buffered = !backward || engine->groups >= threads;
   if (tiles >= threads && balanced && buffered) return BDAG_AXIS_TILES;
-  if (plan->tasks >= 4 * threads) return BDAG_AXIS_VERTICES;
+  if ((backward ? plan->backward_tasks : plan->forward_tasks) >= 4 * threads)
+    return BDAG_AXIS_VERTICES;
   return tiles > 1 ? BDAG_AXIS_TILES : BDAG_AXIS_SERIAL;
 }
 

@@ -14,10 +14,12 @@ struct bdag_engine {
   bdag_plan *plan;
   const bdag_kernels *kernels;
   bdag_engine_options options;
-  size_t element;  /* bytes a number */
-  uint32_t tile;   /* samples a tile */
-  uint64_t tiles;  /* for max_batch */
-  uint32_t groups; /* gradient buffers */
+  size_t element;       /* bytes a number */
+  uint32_t tile;        /* samples a tile */
+  uint64_t tiles;       /* for max_batch */
+  uint32_t groups;      /* gradient buffers */
+  uint32_t chunk_tiles; /* tiles that a task takes together */
+  uint32_t ahead;       /* rows of irregular edges are prefetched so many entries ahead; 0: not */
   int flush_to_zero;
   uint64_t bytes;
 
@@ -90,11 +92,10 @@ void bdag_loss_batch(bdag_engine *engine);
 /* Sums Σ_s factor_s · ℓ_s in the order of the samples. */
 double bdag_loss_total(const bdag_engine *engine);
 
-/* One task of the forward or backward pass on one tile. */
-void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t tile);
-void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t tile, uint32_t group,
-                        int accumulate);
-void bdag_backward_inputs(bdag_engine *engine, uint64_t tile);
+/* One task of the forward or backward pass on tiles first_tile … first_tile+tiles−1. */
+void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles);
+void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles,
+                        uint32_t group, int accumulate);
 
 /* Gradient buffers into the first one by a fixed tree, slots into parameters. */
 void bdag_reduce_gradients(bdag_engine *engine, uint32_t threads);

@@ -53,6 +53,16 @@ void bdag_load_inputs(bdag_engine *engine, uint64_t tile, const bdag_array *x) {
   const bdag_plan *plan = engine->plan;
   char *rows = bdag_tile_rows(engine, engine->out, tile, plan->rows);
   const uint64_t samples = bdag_tile_samples(engine, tile);
+  if (x != NULL && x->type == engine->options.type && x->vertex_stride == 1 &&
+      x->sample_stride >= 0 && plan->inputs_in_order) {
+    const size_t first = tile * engine->tile * (size_t)x->sample_stride;
+    engine->kernels->transpose((const char *)x->data + first * engine->element,
+                               (size_t)x->sample_stride, rows, engine->tile, samples,
+                               plan->input_count);
+    repeat_last(engine, rows, plan->input_row, plan->input_count, samples,
+                bdag_tile_lanes(engine, tile));
+    return;
+  }
   for (uint32_t c = 0; c < plan->input_count; c += BLOCK) {
     const uint32_t columns = plan->input_count - c < BLOCK ? plan->input_count - c : BLOCK;
     load_block(engine, rows, plan->input_row, c, columns, tile * engine->tile, samples, x);

@@ -1,9 +1,9 @@
-/* The passes on one tile, as the note has them.
- * Forward:  in(v) = bias(v) + Σ_{u→v} w(u→v)·out(u), out(v) = σ_v(in(v)), panels in order of rows.
+/* The passes, as the note has them, on some tiles of a batch.
+ * Forward:  in(v) = bias(v) + Σ_{u→v} w(u→v)·out(u), out(v) = σ_v(in(v)), blocks in order of rows.
  * Backward: out_grad(u) = Σ_{u→v} w(u→v)·in_grad(v) (plus what Loss gave), in_grad = out_grad·σ′(in),
- *           ∂L/∂w(u→v) = in_grad(v)·out(u), rows in descending order.
+ *           ∂L/∂w(u→v) = in_grad(v)·out(u), rows from the last to the first.
  * May include plan and below. */
-#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "network/activation.h"
@@ -36,100 +36,236 @@ static const char *slots_from(const bdag_engine *engine, uint64_t slot) {
   return (const char *)engine->weights->slots + slot * engine->element;
 }
 
-/* First of the kept `in` rows of rows row …, or NULL. */
-static char *in_rows_of(const bdag_step *step, uint32_t row, uint32_t in_row) {
+/* The kept row of `in`, or NULL. Rows of a run, or of a consecutive group, follow each other. */
+static char *kept_in(const bdag_step *step, uint32_t row) {
   if (step->engine->in_full) return step->in + (row - step->plan->first_neuron) * step->row_bytes;
+  const uint32_t in_row = step->plan->in_row[row];
   return in_row == BDAG_NO_ROW ? NULL : step->in + in_row * step->row_bytes;
+}
+
+static const char *biases_from(const bdag_step *step, uint32_t row) {
+  return slots_from(step->engine, step->plan->bias_slot + row - step->plan->first_neuron);
+}
+
+static int is_hole(const bdag_plan *plan, const bdag_panel *panel, uint64_t slot) {
+  uint64_t low = panel->hole, high = panel->hole + panel->holes;
+  while (low < high) {
+    const uint64_t middle = low + (high - low) / 2;
+    if (plan->hole[middle] < slot)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < panel->hole + panel->holes && plan->hole[low] == slot;
+}
+
+/* One term of a sum, by the kernel that makes the others: what does not touch it stays bitwise equal. */
+static void add_term(const bdag_step *step, char *target, const char *weight,
+                     const uint32_t *source, const char *rows) {
+  const bdag_panel_job job = {.weight = weight,
+                              .source = source,
+                              .sources = 1,
+                              .targets = 1,
+                              .rows = rows,
+                              .row_stride = step->engine->tile,
+                              .target = target,
+                              .count = step->lanes};
+  step->engine->kernels->panel(&job);
+}
+
+static void set_row(const bdag_step *step, char *target, const char *initial) {
+  const bdag_panel_job job = {.targets = 1,
+                              .row_stride = step->engine->tile,
+                              .target = target,
+                              .count = step->lanes,
+                              .initial = initial};
+  step->engine->kernels->panel(&job);
+}
+
+static int rows_finite(const bdag_step *step, const char *first, uint32_t rows) {
+  const int together = step->lanes == step->engine->tile;
+  const uint32_t runs = together ? 1 : rows;
+  const size_t count = together ? rows * step->lanes : step->lanes;
+  for (uint32_t r = 0; r < runs; r++)
+    if (!step->engine->kernels->finite(first + r * step->row_bytes, count)) return 0;
+  return 1;
 }
 
 /* ---- Forward ------------------------------------------------------------------------------------- */
 
-static void activate_registered(const bdag_step *step, const bdag_panel *panel, const char *in,
-                                char *out) {
-  const bdag_registered_activation *activation =
-      bdag_context_activation(step->engine->context, panel->activation);
-  for (uint32_t r = 0; r < panel->targets; r++) {
-    const int failed = activation->functions.value(
-        activation->functions.user, step->engine->options.type, panel->activation_parameter,
-        step->lanes, in + r * step->row_bytes, out + r * step->row_bytes);
-    if (failed)
-      bdag_engine_fail(step->engine, BDAG_ERROR_CALLBACK, step->plan->vertex_of_row[panel->row + r],
-                       BDAG_NONE, BDAG_NONE);
+/* in(v) as Σ over edges that exist: 0·∞ of a padded panel must not reach a vertex without that edge. */
+static void forward_without_padding(const bdag_step *step, const bdag_block *block) {
+  const bdag_plan *plan = step->plan;
+  for (uint32_t row = block->row; row < block->row + block->rows; row++) {
+    char *target = step->out + row * step->row_bytes;
+    set_row(step, target, biases_from(step, row));
+    for (uint32_t p = block->panel; p < block->panel + block->panels; p++) {
+      const bdag_panel *panel = &plan->panel[p];
+      for (uint32_t k = 0; k < panel->sources; k++) {
+        const uint64_t slot = panel->slot + (uint64_t)k * panel->step + row - panel->row;
+        if (!is_hole(plan, panel, slot))
+          add_term(step, target, slots_from(step->engine, slot), &plan->source[panel->list + k],
+                   step->out);
+      }
+    }
+    for (uint32_t p = block->first_union; p < block->first_union + block->unions; p++) {
+      const bdag_union *part = &plan->union_panel[p];
+      for (uint32_t k = 0; k < part->sources; k++) {
+        const uint32_t slot =
+            plan->union_slot[part->entry + (uint64_t)k * part->targets + row - part->row];
+        if (slot != 0)
+          add_term(step, target, slots_from(step->engine, plan->edge_base + slot),
+                   &plan->source[part->list + k], step->out);
+      }
+    }
   }
-}
-
-static void activate(const bdag_step *step, const bdag_panel *panel, const char *in, char *out) {
-  const bdag_engine *engine = step->engine;
-  if (panel->activation >= BDAG_ACTIVATION_REGISTERED) {
-    activate_registered(step, panel, in, out);
-    return;
-  }
-  if (panel->activation == BDAG_IDENTITY && in == out) return;
-  const int together = step->lanes == engine->tile;
-  const uint32_t runs = together ? 1 : panel->targets;
-  const size_t count = together ? panel->targets * step->lanes : step->lanes;
-  for (uint32_t r = 0; r < runs; r++)
-    engine->kernels->activate(panel->activation, panel->activation_parameter,
-                              in + r * step->row_bytes, out + r * step->row_bytes, count);
 }
 
 static void forward_panel(const bdag_step *step, const bdag_panel *panel) {
-  const bdag_engine *engine = step->engine;
-  char *out = step->out + panel->row * step->row_bytes;
-  char *kept = in_rows_of(step, panel->row, panel->in_row);
-  char *in = kept != NULL ? kept : out;
-  /* a registered activation may not work in place */
-  if (kept == NULL && panel->activation >= BDAG_ACTIVATION_REGISTERED) in = NULL;
-  bdag_panel_job job = {
-      .weight = slots_from(engine, panel->slot),
-      .source_step = panel->targets,
+  const bdag_panel_job job = {
+      .weight = slots_from(step->engine, panel->slot),
+      .source_step = panel->step,
       .target_step = 1,
       .source = step->plan->source + panel->list,
       .sources = panel->sources,
       .targets = panel->targets,
       .rows = step->out,
-      .row_stride = engine->tile,
-      .target = in,
+      .row_stride = step->engine->tile,
+      .target = step->out + panel->row * step->row_bytes,
       .count = step->lanes,
-      .initial = slots_from(engine, panel->row - step->plan->first_neuron),
+      .initial = biases_from(step, panel->row),
   };
-  if (in != NULL) {
-    engine->kernels->panel(&job);
-    activate(step, panel, in, out);
-    return;
-  }
-  bdag_panel one = *panel;
-  one.targets = 1;
-  for (uint32_t r = 0; r < panel->targets; r++, one.row++) {
-    job.targets = 1;
-    job.weight = slots_from(engine, panel->slot + r);
-    job.initial = slots_from(engine, one.row - step->plan->first_neuron);
-    job.target = bdag_engine_scratch(engine);
-    engine->kernels->panel(&job);
-    activate_registered(step, &one, job.target, step->out + one.row * step->row_bytes);
+  step->engine->kernels->panel(&job);
+}
+
+static void forward_union(const bdag_step *step, const bdag_union *part) {
+  const bdag_union_job job = {
+      .weights = slots_from(step->engine, step->plan->edge_base),
+      .slot = step->plan->union_slot + part->entry,
+      .source = step->plan->source + part->list,
+      .sources = part->sources,
+      .targets = part->targets,
+      .rows = step->out,
+      .row_stride = step->engine->tile,
+      .target = step->out + part->row * step->row_bytes,
+      .count = step->lanes,
+      .initial = biases_from(step, part->row),
+  };
+  step->engine->kernels->union_panel(&job);
+}
+
+static void forward_lists(const bdag_step *step, const bdag_row_run *run, int from_bias) {
+  const bdag_plan *plan = step->plan;
+  const bdag_list_job job = {
+      .weights = slots_from(step->engine, plan->edge_base),
+      .slot = plan->list_slot,
+      .source = plan->list_source,
+      .offset = plan->list_offset + run->row,
+      .targets = run->rows,
+      .rows = step->out,
+      .row_stride = step->engine->tile,
+      .target = step->out + run->row * step->row_bytes,
+      .count = step->lanes,
+      .initial = from_bias ? biases_from(step, run->row) : NULL,
+      .ahead = step->engine->ahead,
+      .limit = plan->list_offset[plan->rows],
+  };
+  step->engine->kernels->list(&job);
+}
+
+/* A user's σ may not work in place. */
+static void activate_registered(const bdag_step *step, const bdag_row_run *run, const char *kept) {
+  const bdag_registered_activation *activation =
+      bdag_context_activation(step->engine->context, run->activation);
+  for (uint32_t r = 0; r < run->rows; r++) {
+    char *out = step->out + (run->row + r) * step->row_bytes;
+    const char *in = kept != NULL ? kept + r * step->row_bytes : bdag_engine_scratch(step->engine);
+    if (kept == NULL) memcpy(bdag_engine_scratch(step->engine), out, step->row_bytes);
+    if (activation->functions.value(activation->functions.user, step->engine->options.type,
+                                    run->activation_parameter, step->lanes, in, out))
+      bdag_engine_fail(step->engine, BDAG_ERROR_CALLBACK, step->plan->vertex_of_row[run->row + r],
+                       BDAG_NONE, BDAG_NONE);
   }
 }
 
-void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t tile) {
-  const bdag_step step = step_of(engine, tile);
-  const bdag_task *work = &step.plan->task[task];
-  for (uint32_t p = work->panel; p < work->panel + work->panels; p++)
-    forward_panel(&step, &step.plan->panel[p]);
+static void activate(const bdag_step *step, const bdag_row_run *run) {
+  const bdag_engine *engine = step->engine;
+  char *out = step->out + run->row * step->row_bytes;
+  char *kept = kept_in(step, run->row);
+  if (kept != NULL) memcpy(kept, out, run->rows * step->row_bytes);
+  if (run->activation >= BDAG_ACTIVATION_REGISTERED) {
+    activate_registered(step, run, kept);
+    return;
+  }
+  if (run->activation == BDAG_IDENTITY) return;
+  const int together = step->lanes == engine->tile;
+  const uint32_t calls = together ? 1 : run->rows;
+  const size_t count = together ? run->rows * step->lanes : step->lanes;
+  for (uint32_t r = 0; r < calls; r++)
+    engine->kernels->activate(run->activation, run->activation_parameter, out + r * step->row_bytes,
+                              out + r * step->row_bytes, count);
+}
+
+static int is_padded(const bdag_plan *plan, const bdag_block *block) {
+  return block->unions > 0 || (block->panels > 0 && plan->panel[block->panel].holes > 0);
+}
+
+static void forward_block(const bdag_step *step, const bdag_block *block) {
+  const bdag_plan *plan = step->plan;
+  for (uint32_t p = block->panel; p < block->panel + block->panels; p++)
+    forward_panel(step, &plan->panel[p]);
+  for (uint32_t p = block->first_union; p < block->first_union + block->unions; p++)
+    forward_union(step, &plan->union_panel[p]);
+  if (is_padded(plan, block) &&
+      !rows_finite(step, step->out + block->row * step->row_bytes, block->rows))
+    forward_without_padding(step, block);
+  const int from_bias = block->panels + block->unions == 0;
+  for (uint32_t i = block->run; i < block->run + block->runs; i++) {
+    if (plan->run[i].listed || from_bias) forward_lists(step, &plan->run[i], from_bias);
+    activate(step, &plan->run[i]);
+  }
+}
+
+void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles) {
+  const bdag_task *work = &engine->plan->forward_task[task];
+  for (uint64_t tile = first_tile; tile < first_tile + tiles; tile++) {
+    const bdag_step step = step_of(engine, tile);
+    for (uint32_t i = work->first; i < work->first + work->count; i++)
+      forward_block(&step, &step.plan->block[i]);
+  }
 }
 
 /* ---- Backward ------------------------------------------------------------------------------------ */
 
-/* out_grad of the group's rows: the sum over their successors, dense terms first. */
+static void pull_without_padding(const bdag_step *step, const bdag_pull_group *group) {
+  const bdag_plan *plan = step->plan;
+  for (uint32_t r = 0; r < group->rows; r++) {
+    char *target = step->out_grad + (group->row + r) * step->row_bytes;
+    set_row(step, target, step->engine->zeros);
+    for (uint32_t i = 0; i < group->terms; i++) {
+      const bdag_pull_term *term = &plan->term[group->term + i];
+      for (uint32_t k = 0; k < term->successors; k++) {
+        const uint64_t slot = term->slot + (uint64_t)r * term->step + k;
+        if (!is_hole(plan, &plan->panel[term->panel], slot))
+          add_term(step, target, slots_from(step->engine, slot), plan->iota + term->successor + k,
+                   step->in_grad);
+      }
+    }
+  }
+}
+
+/* out_grad of the group's rows: the sum over the targets of the panels that read them. */
 static void pull_group(const bdag_step *step, const bdag_pull_group *group) {
   const bdag_engine *engine = step->engine;
   const bdag_plan *plan = step->plan;
   char *out_grad = step->out_grad + group->row * step->row_bytes;
+  int padded = 0;
   for (uint32_t i = 0; i < group->terms; i++) {
     const bdag_pull_term *term = &plan->term[group->term + i];
     const bdag_panel_job job = {
         .weight = slots_from(engine, term->slot),
         .source_step = 1,
-        .target_step = term->successors,
+        .target_step = term->step,
         .source = plan->iota + term->successor,
         .sources = term->successors,
         .targets = group->rows,
@@ -137,81 +273,28 @@ static void pull_group(const bdag_step *step, const bdag_pull_group *group) {
         .row_stride = engine->tile,
         .target = out_grad,
         .count = step->lanes,
-        .initial = i == 0 && !group->in_loss ? engine->zeros : NULL,
+        .initial = i == 0 && group->from_zero ? engine->zeros : NULL,
     };
     engine->kernels->panel(&job);
+    padded |= plan->panel[term->panel].holes > 0;
   }
-  if (group->terms == 0 && !group->in_loss) memset(out_grad, 0, group->rows * step->row_bytes);
-  if (group->listed == 0) return;
-  const bdag_pull_job job = {
-      .weights = engine->weights->slots,
-      .slot = plan->successor_slot + group->list,
-      .successor = plan->successor + group->list,
-      .successors = group->listed,
-      .rows = step->in_grad,
-      .row_stride = engine->tile,
-      .target = out_grad,
-      .count = step->lanes,
-  };
-  engine->kernels->pull(&job);
-}
-
-/* in_grad = out_grad · σ′ with the user's σ′; 0 where out_grad is 0, whatever σ′ is. */
-static void derive_registered(const bdag_step *step, const bdag_pull_group *group, uint32_t r,
-                              const char *in, const char *out, const char *out_grad,
-                              char *in_grad) {
-  bdag_engine *engine = step->engine;
-  const bdag_registered_activation *activation =
-      bdag_context_activation(engine->context, group->activation);
-  void *slope = bdag_engine_scratch(engine);
-  if (activation->functions.derivative(activation->functions.user, engine->options.type,
-                                       group->activation_parameter, step->lanes, in, out, slope)) {
-    bdag_engine_fail(engine, BDAG_ERROR_CALLBACK, step->plan->vertex_of_row[group->row + r],
-                     BDAG_NONE, BDAG_NONE);
-    return;
-  }
-  for (size_t s = 0; s < step->lanes; s++) {
-    if (engine->options.type == BDAG_FLOAT32) {
-      const float g = ((const float *)out_grad)[s];
-      ((float *)in_grad)[s] = g == 0 ? 0 : g * ((const float *)slope)[s];
-    } else {
-      const double g = ((const double *)out_grad)[s];
-      ((double *)in_grad)[s] = g == 0 ? 0 : g * ((const double *)slope)[s];
-    }
-  }
-}
-
-static void derive_group(const bdag_step *step, const bdag_pull_group *group) {
-  const bdag_engine *engine = step->engine;
-  const size_t first = group->row * step->row_bytes;
-  const char *kept = in_rows_of(step, group->row, group->in_row);
-  const int registered = group->activation >= BDAG_ACTIVATION_REGISTERED;
-  const int together = step->lanes == engine->tile && !registered;
-  const uint32_t runs = together ? 1 : group->rows;
-  const size_t count = together ? group->rows * step->lanes : step->lanes;
-  for (uint32_t r = 0; r < runs; r++) {
-    const size_t at = first + r * step->row_bytes;
-    const char *in = kept != NULL ? kept + r * step->row_bytes : NULL;
-    if (registered)
-      derive_registered(step, group, r, in, step->out + at, step->out_grad + at,
-                        step->in_grad + at);
-    else
-      engine->kernels->derive(group->activation, group->activation_parameter, in, step->out + at,
-                              step->out_grad + at, step->in_grad + at, count);
-  }
+  /* where Loss gave something the row starts from that, and NaN there is NaN anyway */
+  if (padded && group->from_zero && !rows_finite(step, out_grad, group->rows))
+    pull_without_padding(step, group);
 }
 
 /* Sums over the samples with c_s ≠ 0 only, so that what the others hold cannot spread. */
-static double masked_dot(const bdag_step *step, const char *in_grad, const char *out) {
+static double masked_dot(const bdag_step *step, uint32_t target, uint32_t source) {
   const double *weight = step->engine->sample_weight + step->tile * step->engine->tile;
   const uint64_t samples = bdag_tile_samples(step->engine, step->tile);
+  const char *in_grad = step->in_grad + target * step->row_bytes;
+  const char *out = step->out + source * step->row_bytes;
   double sum = 0;
   for (uint64_t s = 0; s < samples; s++) {
     if (weight[s] == 0) continue;
-    if (step->engine->options.type == BDAG_FLOAT32)
-      sum += (double)((const float *)in_grad)[s] * (out != NULL ? ((const float *)out)[s] : 1.0f);
-    else
-      sum += ((const double *)in_grad)[s] * (out != NULL ? ((const double *)out)[s] : 1.0);
+    sum += step->engine->options.type == BDAG_FLOAT32
+               ? (double)((const float *)in_grad)[s] * (double)((const float *)out)[s]
+               : ((const double *)in_grad)[s] * ((const double *)out)[s];
   }
   return sum;
 }
@@ -227,67 +310,197 @@ static void put(const bdag_step *step, char *gradient, uint64_t slot, double val
   }
 }
 
-static void masked_weight_grad(const bdag_step *step, const bdag_panel *panel, char *gradient,
-                               int accumulate) {
-  for (uint32_t k = 0; k < panel->sources; k++) {
-    const char *out = step->out + step->plan->source[panel->list + k] * step->row_bytes;
-    for (uint32_t r = 0; r < panel->targets; r++) {
-      const char *in_grad = step->in_grad + (panel->row + r) * step->row_bytes;
-      put(step, gradient, panel->slot + (uint64_t)k * panel->targets + r,
-          masked_dot(step, in_grad, out), accumulate);
+static void masked_sweep(const bdag_step *step, const bdag_sweep_group *group, char *gradient,
+                         int accumulate) {
+  const bdag_plan *plan = step->plan;
+  for (uint64_t i = group->first; i < group->first + group->rows; i++)
+    for (uint64_t e = plan->sweep_offset[i]; e < plan->sweep_offset[i + 1]; e++)
+      put(step, gradient, plan->edge_base + 1 + e,
+          masked_dot(step, plan->sweep_successor[e], plan->sweep_row[i]), accumulate);
+}
+
+/* The rest of out_grad and the weight gradients of irregular edges. */
+static void sweep_group(const bdag_step *step, const bdag_sweep_group *group, char *gradient,
+                        int accumulate, int pulls) {
+  const bdag_engine *engine = step->engine;
+  const bdag_plan *plan = step->plan;
+  const int masked = engine->has_left_out[step->tile];
+  const uint64_t slot = plan->edge_base + 1;
+  const bdag_sweep_job job = {
+      .weights = slots_from(engine, slot),
+      .gradient = masked ? NULL : gradient + slot * engine->element,
+      .successor = plan->sweep_successor,
+      .offset = plan->sweep_offset + group->first,
+      .row = plan->sweep_row + group->first,
+      .rows = group->rows,
+      .row_limit = plan->swept - group->first,
+      .out = step->out,
+      .in_grad = step->in_grad,
+      .out_grad = pulls ? step->out_grad : NULL,
+      .row_stride = engine->tile,
+      .count = step->lanes,
+      .from_zero = group->from_zero,
+      .accumulate = accumulate,
+      .ahead = engine->ahead,
+      .limit = plan->live_entries,
+  };
+  if (pulls || !masked) engine->kernels->sweep(&job);
+  if (masked) masked_sweep(step, group, gradient, accumulate);
+}
+
+/* in_grad = out_grad · σ′ with the user's σ′; 0 where out_grad is 0, whatever σ′ is. */
+static void derive_registered(const bdag_step *step, const bdag_sweep_group *group, uint32_t row) {
+  bdag_engine *engine = step->engine;
+  const size_t at = row * step->row_bytes;
+  const bdag_registered_activation *activation =
+      bdag_context_activation(engine->context, group->activation);
+  void *slope = bdag_engine_scratch(engine);
+  if (activation->functions.derivative(activation->functions.user, engine->options.type,
+                                       group->activation_parameter, step->lanes, kept_in(step, row),
+                                       step->out + at, slope)) {
+    bdag_engine_fail(engine, BDAG_ERROR_CALLBACK, step->plan->vertex_of_row[row], BDAG_NONE,
+                     BDAG_NONE);
+    return;
+  }
+  const char *out_grad = step->out_grad + at;
+  char *in_grad = step->in_grad + at;
+  for (size_t s = 0; s < step->lanes; s++) {
+    if (engine->options.type == BDAG_FLOAT32) {
+      const float g = ((const float *)out_grad)[s];
+      ((float *)in_grad)[s] = g == 0 ? 0 : g * ((const float *)slope)[s];
+    } else {
+      const double g = ((const double *)out_grad)[s];
+      ((double *)in_grad)[s] = g == 0 ? 0 : g * ((const double *)slope)[s];
     }
   }
 }
 
-static void gradients_of_panel(const bdag_step *step, const bdag_panel *panel, char *gradient,
-                               int accumulate) {
+static void derive_group(const bdag_step *step, const bdag_sweep_group *group) {
   const bdag_engine *engine = step->engine;
-  const char *in_grad = step->in_grad + panel->row * step->row_bytes;
-  for (uint32_t r = 0; r < panel->targets; r++)
-    put(step, gradient, panel->row + r - step->plan->first_neuron,
-        engine->kernels->row_sum(in_grad + r * step->row_bytes, step->lanes), accumulate);
-  if (engine->has_left_out[step->tile]) {
-    masked_weight_grad(step, panel, gradient, accumulate);
-    return;
+  const uint32_t *rows = step->plan->sweep_row + group->first;
+  const int registered = group->activation >= BDAG_ACTIVATION_REGISTERED;
+  const int together = step->lanes == engine->tile && group->consecutive && !registered;
+  const uint32_t calls = together ? 1 : group->rows;
+  const size_t count = together ? group->rows * step->lanes : step->lanes;
+  for (uint32_t r = 0; r < calls; r++) {
+    const size_t at = rows[r] * step->row_bytes;
+    if (registered)
+      derive_registered(step, group, rows[r]);
+    else
+      engine->kernels->derive(group->activation, group->activation_parameter,
+                              kept_in(step, rows[r]), step->out + at, step->out_grad + at,
+                              step->in_grad + at, count);
   }
+}
+
+static void bias_gradients(const bdag_step *step, const bdag_sweep_group *group, char *gradient,
+                           int accumulate) {
+  const bdag_plan *plan = step->plan;
+  for (uint32_t r = 0; r < group->rows; r++) {
+    const uint32_t row = plan->sweep_row[group->first + r];
+    const double sum =
+        step->engine->kernels->row_sum(step->in_grad + row * step->row_bytes, step->lanes);
+    put(step, gradient, plan->bias_slot + row - plan->first_neuron, sum, accumulate);
+  }
+}
+
+static void backward_rows(const bdag_step *step, const bdag_task *task, char *gradient,
+                          int accumulate) {
+  const bdag_engine *engine = step->engine;
+  const bdag_plan *plan = step->plan;
+  const int pulls = !task->is_input || (engine->options.keep & BDAG_KEEP_INPUT_GRAD);
+  for (uint32_t i = 0; pulls && i < task->pulls; i++) pull_group(step, &plan->pull[task->pull + i]);
+  for (uint32_t i = task->first; i < task->first + task->count; i++) {
+    const bdag_sweep_group *group = &plan->sweep[i];
+    const uint32_t *rows = plan->sweep_row + group->first;
+    if (group->swept)
+      sweep_group(step, group, gradient, accumulate, pulls);
+    else
+      for (uint32_t r = 0; group->from_zero && pulls && r < group->rows; r++)
+        memset(step->out_grad + rows[r] * step->row_bytes, 0, step->row_bytes);
+    if (!task->is_input) {
+      derive_group(step, group);
+      bias_gradients(step, group, gradient, accumulate);
+    }
+    for (uint32_t r = 0; task->is_input && pulls && r < group->rows; r++)
+      if (step->in_grad != step->out_grad)
+        memcpy(step->in_grad + rows[r] * step->row_bytes,
+               step->out_grad + rows[r] * step->row_bytes, step->row_bytes);
+  }
+}
+
+static void masked_panel(const bdag_step *step, const bdag_panel *panel, char *gradient,
+                         int accumulate) {
+  for (uint32_t k = 0; k < panel->sources; k++)
+    for (uint32_t r = 0; r < panel->targets; r++)
+      put(step, gradient, panel->slot + (uint64_t)k * panel->step + r,
+          masked_dot(step, panel->row + r, step->plan->source[panel->list + k]), accumulate);
+}
+
+/* Weight gradients of a dense panel over `tiles` tiles, none of which holds left-out samples. */
+static void panel_gradients(const bdag_step *step, const bdag_panel *panel, uint64_t tiles,
+                            char *gradient, int accumulate) {
+  bdag_engine *engine = step->engine;
+  const size_t tile_step = (size_t)step->plan->rows * engine->tile;
   const bdag_weight_grad_job job = {
       .gradient = gradient + panel->slot * engine->element,
-      .source_step = panel->targets,
-      .target_step = 1,
+      .source_step = panel->step,
       .source = step->plan->source + panel->list,
       .sources = panel->sources,
       .targets = panel->targets,
       .rows = step->out,
-      .target = in_grad,
+      .target = step->in_grad + panel->row * step->row_bytes,
       .row_stride = engine->tile,
-      .count = step->lanes,
+      .out_tile_step = tile_step,
+      .grad_tile_step = tile_step,
+      .tiles = (uint32_t)tiles,
+      .count = engine->tile,
+      .last_count = bdag_tile_lanes(engine, step->tile + tiles - 1),
       .accumulate = accumulate,
+      .scratch = bdag_engine_scratch(engine),
   };
-  engine->kernels->weight_grad(&job);
+  if (panel->step % BDAG_ROW_QUANTUM == 0)
+    engine->kernels->weight_grad_transposed(&job);
+  else
+    engine->kernels->weight_grad(&job);
 }
 
-void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t tile, uint32_t group,
-                        int accumulate) {
-  const bdag_step step = step_of(engine, tile);
-  const bdag_plan *plan = step.plan;
-  const bdag_task *work = &plan->task[task];
-  char *gradient = engine->gradient + group * plan->slot_count * engine->element;
-  for (uint32_t i = work->pulls; i-- > 0;) {
-    pull_group(&step, &plan->pull[work->pull + i]);
-    derive_group(&step, &plan->pull[work->pull + i]);
+static void zero_holes(const bdag_engine *engine, const bdag_panel *panel, char *gradient) {
+  for (uint64_t i = panel->hole; i < panel->hole + panel->holes; i++)
+    memset(gradient + engine->plan->hole[i] * engine->element, 0, engine->element);
+}
+
+static void backward_panels(bdag_engine *engine, const bdag_task *task, uint64_t first_tile,
+                            uint64_t tiles, char *gradient, int accumulate) {
+  for (uint32_t p = task->first; p < task->first + task->count; p++) {
+    const bdag_panel *panel = &engine->plan->panel[p];
+    for (uint64_t done = 0; done < tiles;) {
+      const bdag_step step = step_of(engine, first_tile + done);
+      uint64_t some = 0;
+      while (done + some < tiles && some < engine->chunk_tiles &&
+             !engine->has_left_out[first_tile + done + some])
+        some++;
+      if (some > 0)
+        panel_gradients(&step, panel, some, gradient, accumulate || done > 0);
+      else
+        masked_panel(&step, panel, gradient, accumulate || done > 0);
+      done += some > 0 ? some : 1;
+    }
+    zero_holes(engine, panel, gradient);
   }
-  for (uint32_t p = work->panel; p < work->panel + work->panels; p++)
-    if (plan->panel[p].reaches) gradients_of_panel(&step, &plan->panel[p], gradient, accumulate);
 }
 
-void bdag_backward_inputs(bdag_engine *engine, uint64_t tile) {
-  const bdag_step step = step_of(engine, tile);
-  const bdag_plan *plan = step.plan;
-  for (uint32_t i = plan->pulls - plan->input_pulls; i < plan->pulls; i++) {
-    const bdag_pull_group *group = &plan->pull[i];
-    pull_group(&step, group);
-    const size_t at = group->row * step.row_bytes;
-    if (step.in_grad != step.out_grad)
-      memcpy(step.in_grad + at, step.out_grad + at, group->rows * step.row_bytes);
+void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles,
+                        uint32_t group, int accumulate) {
+  const bdag_plan *plan = engine->plan;
+  const bdag_task *work = &plan->backward_task[task];
+  char *gradient = engine->gradient + group * plan->slot_count * engine->element;
+  if (work->kind == BDAG_TASK_PANELS) {
+    backward_panels(engine, work, first_tile, tiles, gradient, accumulate);
+    return;
+  }
+  for (uint64_t tile = first_tile; tile < first_tile + tiles; tile++) {
+    const bdag_step step = step_of(engine, tile);
+    backward_rows(&step, work, gradient, accumulate || tile > first_tile);
   }
 }

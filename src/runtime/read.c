@@ -104,10 +104,11 @@ static bdag_status check_gradient(const bdag_engine *engine, const void *gradien
 
 /* Whether a slot's gradient is computed: its target reaches Loss. */
 static int slot_is_live(const bdag_plan *plan, uint64_t slot) {
-  if (slot < plan->rows - plan->first_neuron) {
-    const uint64_t row = slot + plan->first_neuron;
-    return plan->reaches[row] && plan->has_bias[row];
+  if (slot < plan->panel_slot) {
+    const uint64_t row = slot - plan->bias_slot + plan->first_neuron;
+    return slot >= plan->bias_slot && row < plan->rows && plan->reaches[row] && plan->has_bias[row];
   }
+  if (slot >= plan->edge_base) return slot - plan->edge_base <= plan->live_entries;
   uint32_t low = 0, high = plan->panels;
   while (high - low > 1) {
     const uint32_t middle = low + (high - low) / 2;
@@ -147,7 +148,9 @@ bdag_status bdag_read_bias_grad(bdag_engine *engine, uint64_t first, uint64_t co
   for (uint64_t i = 0; i < count; i++) {
     const uint32_t row = engine->plan->row_of_vertex[first + i];
     const int neuron = row != BDAG_NO_ROW && row >= engine->plan->first_neuron;
-    put_slot(engine, neuron ? row - engine->plan->first_neuron : BDAG_NONE, gradient, i);
+    put_slot(engine,
+             neuron ? engine->plan->bias_slot + row - engine->plan->first_neuron : BDAG_NONE,
+             gradient, i);
   }
   return BDAG_OK;
 }

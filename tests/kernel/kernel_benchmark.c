@@ -9,6 +9,7 @@
 #define COUNT   64
 #define SOURCES 32
 #define TARGETS 12
+#define STEP    16
 #define CLASSES 10
 
 /* Operands of all kernels, and how many elements one call handles. */
@@ -16,9 +17,10 @@ typedef struct bench {
   const bdag_kernels *kernels;
   uint32_t kind;
   row in, out, grad, result;
-  _Alignas(64) double rows[SOURCES * COUNT], targets[SOURCES * COUNT], weights[SOURCES * TARGETS];
-  uint32_t source[SOURCES];
-  uint64_t slot[SOURCES];
+  _Alignas(64) double rows[SOURCES * COUNT], targets[SOURCES * COUNT], weights[SOURCES * STEP];
+  _Alignas(64) double result_rows[SOURCES * COUNT], gradient[SOURCES * STEP], turned[COUNT * STEP];
+  uint32_t source[SOURCES * TARGETS], slot[SOURCES * TARGETS];
+  uint64_t offset[SOURCES + 1];
   double factor[COUNT], loss[COUNT], scratch[3 * COUNT];
 } bench;
 
@@ -79,36 +81,103 @@ static void call_panel(bench *b) {
                               .targets = TARGETS,
                               .rows = b->rows,
                               .row_stride = COUNT,
-                              .target = b->targets,
+                              .target = b->result_rows,
                               .count = COUNT,
                               .initial = b->weights};
   b->kernels->panel(&job);
 }
 
-static void call_pull(bench *b) {
-  const bdag_pull_job job = {.weights = b->weights,
+static void call_union(bench *b) {
+  const bdag_union_job job = {.weights = b->weights,
+                              .slot = b->slot,
+                              .source = b->source,
+                              .sources = SOURCES,
+                              .targets = BDAG_UNION_TARGETS,
+                              .rows = b->rows,
+                              .row_stride = COUNT,
+                              .target = b->result_rows,
+                              .count = COUNT,
+                              .initial = b->weights};
+  b->kernels->union_panel(&job);
+}
+
+static void call_list(bench *b) {
+  const bdag_list_job job = {.weights = b->weights,
                              .slot = b->slot,
-                             .successor = b->source,
-                             .successors = SOURCES,
+                             .source = b->source,
+                             .offset = b->offset,
+                             .targets = SOURCES,
                              .rows = b->rows,
                              .row_stride = COUNT,
-                             .target = b->out.bytes,
-                             .count = COUNT};
-  b->kernels->pull(&job);
+                             .target = b->result_rows,
+                             .count = COUNT,
+                             .initial = b->weights};
+  b->kernels->list(&job);
+}
+
+static bdag_sweep_job sweep_job(bench *b) {
+  return (bdag_sweep_job){.weights = b->weights,
+                          .gradient = b->gradient,
+                          .successor = b->source,
+                          .offset = b->offset,
+                          .row = b->source,
+                          .rows = SOURCES,
+                          .out = b->rows,
+                          .in_grad = b->targets,
+                          .out_grad = b->result_rows,
+                          .row_stride = COUNT,
+                          .count = COUNT,
+                          .from_zero = 1};
+}
+
+static void call_sweep(bench *b) {
+  const bdag_sweep_job job = sweep_job(b);
+  b->kernels->sweep(&job);
+}
+
+static void call_sweep_pull(bench *b) {
+  bdag_sweep_job job = sweep_job(b);
+  job.gradient = NULL;
+  b->kernels->sweep(&job);
+}
+
+static void call_sweep_dot(bench *b) {
+  bdag_sweep_job job = sweep_job(b);
+  job.out_grad = NULL;
+  b->kernels->sweep(&job);
+}
+
+static bdag_weight_grad_job weight_grad_job(bench *b) {
+  return (bdag_weight_grad_job){.gradient = b->gradient,
+                                .source_step = STEP,
+                                .source = b->source,
+                                .sources = SOURCES,
+                                .targets = TARGETS,
+                                .rows = b->rows,
+                                .target = b->targets,
+                                .row_stride = COUNT,
+                                .tiles = 1,
+                                .count = COUNT,
+                                .last_count = COUNT,
+                                .scratch = b->turned};
 }
 
 static void call_weight_grad(bench *b) {
-  const bdag_weight_grad_job job = {.gradient = b->weights,
-                                    .source_step = TARGETS,
-                                    .target_step = 1,
-                                    .source = b->source,
-                                    .sources = SOURCES,
-                                    .targets = TARGETS,
-                                    .rows = b->rows,
-                                    .target = b->targets,
-                                    .row_stride = COUNT,
-                                    .count = COUNT};
+  const bdag_weight_grad_job job = weight_grad_job(b);
   b->kernels->weight_grad(&job);
+}
+
+static void call_weight_grad_transposed(bench *b) {
+  const bdag_weight_grad_job job = weight_grad_job(b);
+  b->kernels->weight_grad_transposed(&job);
+}
+
+static void call_transpose(bench *b) {
+  b->kernels->transpose(b->targets, COUNT, b->turned, STEP, STEP, COUNT);
+}
+
+static void call_finite(bench *b) {
+  if (!b->kernels->finite(b->rows, SOURCES * COUNT)) puts("a row is not finite");
 }
 
 static void fill(bench *b) {
@@ -125,20 +194,41 @@ static void fill(bench *b) {
     set(type, b->rows, i, uniform(&random, -1, 1));
     set(type, b->targets, i, below(&random, 2));
   }
-  for (size_t i = 0; i < SOURCES * TARGETS; i++) set(type, b->weights, i, uniform(&random, -1, 1));
-  for (uint32_t i = 0; i < SOURCES; i++) {
-    b->source[i] = i;
+  for (uint32_t i = 0; i < SOURCES * TARGETS; i++) {
+    set(type, b->weights, i, uniform(&random, -1, 1));
+    b->source[i] = i < SOURCES ? i : below(&random, SOURCES);
     b->slot[i] = i;
   }
+  for (uint32_t i = 0; i <= SOURCES; i++) b->offset[i] = i * TARGETS;
+}
+
+/* A whole sweep does two multiply-adds an edge. */
+static void print_products(bench *b) {
+  static const struct {
+    const char *name, *unit;
+    bench_call *call;
+    double elements;
+  } cases[] = {
+      {"panel", "multiply-add", call_panel, SOURCES * TARGETS * COUNT},
+      {"union", "multiply-add", call_union, SOURCES * BDAG_UNION_TARGETS * COUNT},
+      {"list", "multiply-add", call_list, SOURCES * TARGETS * COUNT},
+      {"sweep", "multiply-add", call_sweep, 2 * SOURCES * TARGETS * COUNT},
+      {"sweep, out_grad", "multiply-add", call_sweep_pull, SOURCES * TARGETS * COUNT},
+      {"sweep, gradient", "multiply-add", call_sweep_dot, SOURCES * TARGETS * COUNT},
+      {"weight_grad", "multiply-add", call_weight_grad, SOURCES * TARGETS * COUNT},
+      {"transposed", "multiply-add", call_weight_grad_transposed, SOURCES * TARGETS * COUNT},
+      {"transpose", "number", call_transpose, STEP * COUNT},
+      {"finite", "number", call_finite, SOURCES * COUNT},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    printf("%-14s %-15s %7.4f ns a %s\n", kernels_name(b->kernels), cases[i].name,
+           measure(cases[i].call, b, cases[i].elements), cases[i].unit);
 }
 
 static void print_kernels(bench *b) {
   const char *const name = kernels_name(b->kernels);
-  const double edges = (double)SOURCES * COUNT;
   fill(b);
-  printf("%-14s panel %.4f  weight_grad %.4f  pull %.4f ns a multiply-add\n", name,
-         measure(call_panel, b, edges * TARGETS), measure(call_weight_grad, b, edges * TARGETS),
-         measure(call_pull, b, edges));
+  print_products(b);
   for (int i = 0; i < KIND_COUNT; i++) {
     b->kind = kind_at(i);
     fill(b);

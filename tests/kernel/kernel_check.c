@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/context_internal.h"
 #include "base/cpu.h"
@@ -23,22 +25,6 @@ const char *kernels_name(const bdag_kernels *kernels) {
   snprintf(name, sizeof name, "%s f%d", bdag_isa_name(kernels->isa),
            kernels->type == BDAG_FLOAT32 ? 32 : 64);
   return name;
-}
-
-size_t element_size(bdag_type type) {
-  return type == BDAG_FLOAT32 ? sizeof(float) : sizeof(double);
-}
-
-long double get(bdag_type type, const void *numbers, size_t i) {
-  return type == BDAG_FLOAT32 ? (long double)((const float *)numbers)[i]
-                              : (long double)((const double *)numbers)[i];
-}
-
-void set(bdag_type type, void *numbers, size_t i, long double value) {
-  if (type == BDAG_FLOAT32)
-    ((float *)numbers)[i] = (float)value;
-  else
-    ((double *)numbers)[i] = (double)value;
 }
 
 long double rounded(bdag_type type, long double value) {
@@ -78,4 +64,26 @@ double uniform(generator *random, double low, double high) {
 
 uint32_t below(generator *random, uint32_t bound) {
   return (uint32_t)((next(random) >> 32) * bound >> 32);
+}
+
+void fill_numbers(generator *random, bdag_type type, void *numbers, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    set(type, numbers, i, ldexp(uniform(random, -1, 1), (int)below(random, 9) - 4));
+}
+
+int is_close(bdag_type type, long double value, const exact_sum *expected) {
+  const long double bound =
+      (long double)(expected->operations + 2) * unit_roundoff(type) * expected->terms;
+  return fabsl(value - expected->sum) <= bound;
+}
+
+unsigned char *guarded_end(size_t capacity) {
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE), size = (capacity + page - 1) / page * page;
+  unsigned char *const begin =
+      mmap(NULL, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (begin == MAP_FAILED || mprotect(begin + size, page, PROT_NONE) != 0) {
+    perror("guarded_end");
+    _exit(1);
+  }
+  return begin + size;
 }

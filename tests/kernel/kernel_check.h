@@ -3,6 +3,8 @@
 #ifndef BDAG_TESTS_KERNEL_CHECK_H
 #define BDAG_TESTS_KERNEL_CHECK_H
 
+#include <math.h>
+
 #include "kernel/kernel.h"
 
 #define ROW_LIMIT 288
@@ -17,9 +19,27 @@ const bdag_kernels *kernels_at(int index);
 /* E.g. "avx2 f32". */
 const char *kernels_name(const bdag_kernels *kernels);
 
-size_t element_size(bdag_type type);
-long double get(bdag_type type, const void *numbers, size_t i);
-void set(bdag_type type, void *numbers, size_t i, long double value);
+static inline size_t element_size(bdag_type type) {
+  return type == BDAG_FLOAT32 ? sizeof(float) : sizeof(double);
+}
+
+static inline long double get(bdag_type type, const void *numbers, size_t i) {
+  return type == BDAG_FLOAT32 ? (long double)((const float *)numbers)[i]
+                              : (long double)((const double *)numbers)[i];
+}
+
+static inline void set(bdag_type type, void *numbers, size_t i, long double value) {
+  if (type == BDAG_FLOAT32)
+    ((float *)numbers)[i] = (float)value;
+  else
+    ((double *)numbers)[i] = (double)value;
+}
+
+/* numbers + elements */
+static inline void *plus(bdag_type type, const void *numbers, size_t elements) {
+  return (unsigned char *)numbers + elements * element_size(type);
+}
+
 long double rounded(bdag_type type, long double value);
 /* Equal bits, or both NaN. */
 int same(bdag_type type, const void *a, size_t i, const void *b, size_t j);
@@ -37,6 +57,27 @@ typedef struct generator {
 uint64_t next(generator *random);
 double uniform(generator *random, double low, double high);
 uint32_t below(generator *random, uint32_t bound);
+
+/* Numbers of both signs and of different sizes. */
+void fill_numbers(generator *random, bdag_type type, void *numbers, size_t count);
+
+/* A sum of products, and the sum of their absolute values that bounds its error. */
+typedef struct exact_sum {
+  long double sum, terms;
+  size_t operations;
+} exact_sum;
+
+static inline void add_product(exact_sum *x, long double a, long double b) {
+  x->sum += a * b;
+  x->terms += fabsl(a * b);
+  x->operations++;
+}
+
+/* Whether `value` is within the bound of any order of sums, fused or not. */
+int is_close(bdag_type type, long double value, const exact_sum *expected);
+
+/* The end of `capacity` bytes behind which nothing may be read or written; never freed. */
+unsigned char *guarded_end(size_t capacity);
 
 /* Nanoseconds of every kernel, to standard output. */
 int kernel_benchmark(void);

@@ -1,275 +1,330 @@
-/* The multiply-add kernels of every instruction set and type: against long double, for every shape of
- * remainder, and bit by bit between different ways to cut the same work. */
+/* The forward kernels (panels, unions, lists) of every instruction set and type: against long double,
+ * and bit by bit between kernels and between different ways to cut the same work. */
 #include <criterion/criterion.h>
-#include <math.h>
 #include <string.h>
 
 #include "kernel_check.h"
 
-#define ROWS         32
+#define ROWS         48
 #define STRIDE       272
 #define TARGET_LIMIT 13
-#define SOURCE_LIMIT 40
+#define SOURCE_LIMIT 200
+#define TERM_LIMIT   (TARGET_LIMIT * SOURCE_LIMIT)
 #define WEIGHT_LIMIT ((TARGET_LIMIT + 2) * (SOURCE_LIMIT + 2))
+#define ZERO_SLOT    WEIGHT_LIMIT
 
-/* All operands of a job of any of the three kernels. */
-typedef struct operands {
+typedef unsigned char target_rows[(TARGET_LIMIT + 1) * STRIDE * sizeof(double)];
+
+/* Operands, and the terms weight[slot] · row(source) of each target in order: target r has those from
+ * offset[r] to offset[r + 1]. */
+typedef struct forward {
+  const bdag_kernels *kernels;
   _Alignas(64) unsigned char rows[ROWS * STRIDE * sizeof(double)];
-  _Alignas(64) unsigned char target[(TARGET_LIMIT + 1) * STRIDE * sizeof(double)];
-  _Alignas(64) unsigned char weight[WEIGHT_LIMIT * sizeof(double)];
+  _Alignas(64) target_rows before, target, again;
+  unsigned char weight[(WEIGHT_LIMIT + 1) * sizeof(double)];
   unsigned char initial[TARGET_LIMIT * sizeof(double)];
-  uint32_t source[SOURCE_LIMIT];
-  uint64_t slot[SOURCE_LIMIT];
-  bdag_type type;
-  uint32_t sources, targets;
-  size_t count;
+  uint32_t targets, sources;
   ptrdiff_t source_step, target_step;
-  int has_initial, accumulate;
-} operands;
+  size_t count;
+  int has_initial;
+  uint32_t ahead;
+  uint64_t offset[TARGET_LIMIT + 1];
+  uint32_t slot[TERM_LIMIT + 8], source[TERM_LIMIT + 8];
+  unsigned char *guard;
+} forward;
 
-static void fill(generator *random, bdag_type type, void *numbers, size_t count) {
-  for (size_t i = 0; i < count; i++)
-    set(type, numbers, i, uniform(random, -1, 1) * exp2(uniform(random, -4, 4)));
+/* What one call computes: targets first … first+targets−1, samples t … t+count−1. */
+typedef struct piece {
+  uint32_t first, targets;
+  size_t t, count;
+} piece;
+
+typedef void run_piece(const forward *x, target_rows target, piece part);
+
+/* Odd rows hold NaN and are nobody's source. */
+static void begin(generator *random, forward *x, const bdag_kernels *kernels) {
+  const bdag_type type = kernels->type;
+  x->kernels = kernels;
+  fill_numbers(random, type, x->rows, ROWS * STRIDE);
+  for (size_t i = 0; i < ROWS * STRIDE; i++)
+    if (i / STRIDE % 2 == 1) set(type, x->rows, i, NAN);
+  fill_numbers(random, type, x->before, (TARGET_LIMIT + 1) * STRIDE);
+  fill_numbers(random, type, x->weight, WEIGHT_LIMIT);
+  set(type, x->weight, ZERO_SLOT, 0);
+  fill_numbers(random, type, x->initial, TARGET_LIMIT);
+  if (x->guard == NULL) x->guard = guarded_end(sizeof x->source);
 }
 
-/* Rows that no source names hold NaN. */
-static void draw(generator *random, operands *x, bdag_type type, uint32_t sources, uint32_t targets,
-                 size_t count) {
-  x->type = type;
-  x->sources = sources;
+static void draw(generator *random, forward *x, uint32_t sources, uint32_t targets, size_t count) {
   x->targets = targets;
+  x->sources = sources;
   x->count = count;
   x->has_initial = (int)below(random, 2);
-  x->accumulate = (int)below(random, 2);
+  x->ahead = 32 * below(random, 2);
+  x->offset[0] = below(random, 8);
+}
+
+/* ---- Runs ---------------------------------------------------------------------------------------- */
+
+static const void *initial_of(const forward *x, piece part) {
+  return x->has_initial ? plus(x->kernels->type, x->initial, part.first) : NULL;
+}
+
+static void run_panel(const forward *x, target_rows target, piece part) {
+  const bdag_type type = x->kernels->type;
+  const bdag_panel_job job = {.weight = plus(type, x->weight, part.first * (size_t)x->target_step),
+                              .source_step = x->source_step,
+                              .target_step = x->target_step,
+                              .source = x->source + x->offset[0],
+                              .sources = x->sources,
+                              .targets = part.targets,
+                              .rows = plus(type, x->rows, part.t),
+                              .row_stride = STRIDE,
+                              .target = plus(type, target, part.first * STRIDE + part.t),
+                              .count = part.count,
+                              .initial = initial_of(x, part)};
+  x->kernels->panel(&job);
+}
+
+static void run_union(const forward *x, target_rows target, piece part) {
+  const bdag_type type = x->kernels->type;
+  static uint32_t slot[TERM_LIMIT];
+  for (uint32_t k = 0; k < x->sources; k++)
+    for (uint32_t i = 0; i < part.targets; i++)
+      slot[k * part.targets + i] = x->slot[x->offset[part.first + i] + k];
+  const bdag_union_job job = {.weights = x->weight,
+                              .slot = slot,
+                              .source = x->source + x->offset[0],
+                              .sources = x->sources,
+                              .targets = part.targets,
+                              .rows = plus(type, x->rows, part.t),
+                              .row_stride = STRIDE,
+                              .target = plus(type, target, part.first * STRIDE + part.t),
+                              .count = part.count,
+                              .initial = initial_of(x, part)};
+  x->kernels->union_panel(&job);
+}
+
+/* The numbers of sources end where memory does. */
+static void run_list(const forward *x, target_rows target, piece part) {
+  const bdag_type type = x->kernels->type;
+  const uint64_t end = x->offset[x->targets];
+  uint32_t *const source = (uint32_t *)x->guard - end;
+  memcpy(source, x->source, end * sizeof *source);
+  const bdag_list_job job = {.weights = x->weight,
+                             .slot = x->slot,
+                             .source = source,
+                             .offset = x->offset + part.first,
+                             .targets = part.targets,
+                             .rows = plus(type, x->rows, part.t),
+                             .row_stride = STRIDE,
+                             .target = plus(type, target, part.first * STRIDE + part.t),
+                             .count = part.count,
+                             .initial = initial_of(x, part),
+                             .ahead = x->ahead,
+                             .limit = end};
+  x->kernels->list(&job);
+}
+
+/* ---- Checks -------------------------------------------------------------------------------------- */
+
+static void check_element(const forward *x, uint32_t r, size_t t) {
+  const bdag_type type = x->kernels->type;
+  exact_sum sum = {0};
+  add_product(&sum, 1,
+              x->has_initial ? get(type, x->initial, r) : get(type, x->before, r * STRIDE + t));
+  for (uint64_t i = x->offset[r]; i < x->offset[r + 1]; i++)
+    add_product(&sum, get(type, x->weight, x->slot[i]),
+                get(type, x->rows, x->source[i] * STRIDE + t));
+  const long double value = get(type, x->target, r * STRIDE + t);
+  if (!is_close(type, value, &sum))
+    cr_assert_fail("%s: %u × %u, target %u, sample %zu of %zu: %.18Lg instead of %.18Lg",
+                   kernels_name(x->kernels), x->targets, x->sources, r, t, x->count, value,
+                   sum.sum);
+}
+
+/* Nothing may be written beyond the targets and the count. */
+static void check_rest(const forward *x) {
+  const size_t size = element_size(x->kernels->type);
+  for (size_t r = 0; r <= TARGET_LIMIT; r++) {
+    const size_t begin = (r * STRIDE + (r < x->targets ? x->count : 0)) * size;
+    const size_t end = (r + 1) * STRIDE * size;
+    if (memcmp(x->target + begin, x->before + begin, end - begin) != 0)
+      cr_assert_fail("%s: row %zu of %u was written beyond element %zu", kernels_name(x->kernels),
+                     r, x->targets, x->count);
+  }
+}
+
+/* The same bits from pieces of at most `group` targets and `width` samples. */
+static void check_pieces(forward *x, run_piece *run, uint32_t group, size_t width) {
+  memcpy(x->again, x->before, sizeof x->again);
+  for (uint32_t r = 0; r < x->targets; r += group)
+    for (size_t t = 0; t < x->count; t += width) {
+      const uint32_t targets = x->targets - r < group ? x->targets - r : group;
+      const size_t count = x->count - t < width ? x->count - t : width;
+      run(x, x->again, (piece){r, targets, t, count});
+    }
+  if (memcmp(x->again, x->target, sizeof x->again) != 0)
+    cr_assert_fail("%s: %u × %u, %zu samples: other bits by %u targets and %zu samples",
+                   kernels_name(x->kernels), x->targets, x->sources, x->count, group, width);
+}
+
+static void run_whole(forward *x, run_piece *run) {
+  memcpy(x->target, x->before, sizeof x->target);
+  run(x, x->target, (piece){0, x->targets, 0, x->count});
+}
+
+static void check_run(generator *random, forward *x, run_piece *run) {
+  run_whole(x, run);
+  for (uint32_t r = 0; r < x->targets; r++)
+    for (size_t t = 0; t < x->count; t++) check_element(x, r, t);
+  check_rest(x);
+  check_pieces(x, run, 1 + below(random, x->targets), 16 << below(random, 5));
+  check_pieces(x, run_list, 1 + below(random, x->targets), 16 << below(random, 5));
+}
+
+/* ---- Panels -------------------------------------------------------------------------------------- */
+
+static void draw_panel(generator *random, forward *x, uint32_t sources, uint32_t targets,
+                       size_t count) {
+  draw(random, x, sources, targets, count);
   const ptrdiff_t padding = below(random, 3);
   const int by_source = (int)below(random, 2);
   x->source_step = by_source ? (ptrdiff_t)targets + padding : 1;
   x->target_step = by_source ? 1 : (ptrdiff_t)sources + padding;
-  for (size_t i = 0; i < ROWS * STRIDE; i++) set(type, x->rows, i, NAN);
-  for (uint32_t k = 0; k < SOURCE_LIMIT; k++) {
-    x->source[k] = below(random, ROWS);
-    x->slot[k] = below(random, WEIGHT_LIMIT);
-    if (k < sources)
-      fill(random, type, x->rows + x->source[k] * STRIDE * element_size(type), count);
-  }
-  fill(random, type, x->target, (TARGET_LIMIT + 1) * STRIDE);
-  fill(random, type, x->weight, WEIGHT_LIMIT);
-  fill(random, type, x->initial, TARGET_LIMIT);
-}
-
-static void *plus(bdag_type type, const void *numbers, ptrdiff_t elements) {
-  return (unsigned char *)numbers + elements * (ptrdiff_t)element_size(type);
-}
-
-static int is_close(bdag_type type, long double value, long double expected, long double terms,
-                    size_t operations) {
-  const long double bound = (long double)(operations + 2) * unit_roundoff(type) * terms;
-  return fabsl(value - expected) <= bound;
-}
-
-/* Everything that a kernel had no business to write. */
-static void check_rest(const operands *x, const operands *before, uint32_t targets) {
-  for (size_t r = 0; r <= TARGET_LIMIT; r++)
-    for (size_t t = r < targets ? x->count : 0; t < STRIDE; t++)
-      if (!same(x->type, x->target, r * STRIDE + t, before->target, r * STRIDE + t))
-        cr_assert_fail("row %zu of %u, element %zu of %zu was written", r, targets, t, x->count);
-}
-
-/* ---- Panel ------------------------------------------------------------------------------------ */
-
-static bdag_panel_job panel_job(operands *x) {
-  return (bdag_panel_job){.weight = x->weight,
-                          .source_step = x->source_step,
-                          .target_step = x->target_step,
-                          .source = x->source,
-                          .sources = x->sources,
-                          .targets = x->targets,
-                          .rows = x->rows,
-                          .row_stride = STRIDE,
-                          .target = x->target,
-                          .count = x->count,
-                          .initial = x->has_initial ? x->initial : NULL};
-}
-
-static void check_panel_element(const operands *x, const operands *before, uint32_t r, size_t t) {
-  long double sum =
-      x->has_initial ? get(x->type, x->initial, r) : get(x->type, before->target, r * STRIDE + t);
-  long double terms = fabsl(sum);
-  for (uint32_t k = 0; k < x->sources; k++) {
-    const ptrdiff_t at = k * x->source_step + r * x->target_step;
-    const long double term =
-        get(x->type, x->weight, (size_t)at) * get(x->type, x->rows, x->source[k] * STRIDE + t);
-    sum += term;
-    terms += fabsl(term);
-  }
-  const long double value = get(x->type, x->target, r * STRIDE + t);
-  if (!is_close(x->type, value, sum, terms, x->sources))
-    cr_assert_fail("%u × %u, target %u, sample %zu of %zu: %.18Lg instead of %.18Lg", x->targets,
-                   x->sources, r, t, x->count, value, sum);
-}
-
-/* The same panel one target and 16 samples at a time. */
-static void check_panel_pieces(const bdag_kernels *kernels, operands *x, operands *before) {
-  for (uint32_t r = 0; r < x->targets; r++)
-    for (size_t t = 0; t < x->count; t += BDAG_ROW_QUANTUM) {
-      bdag_panel_job job = panel_job(before);
-      job.weight = plus(x->type, job.weight, r * x->target_step);
-      job.rows = plus(x->type, job.rows, (ptrdiff_t)t);
-      job.target = plus(x->type, job.target, (ptrdiff_t)(r * STRIDE + t));
-      if (job.initial != NULL) job.initial = plus(x->type, job.initial, r);
-      job.targets = 1;
-      job.count = BDAG_ROW_QUANTUM;
-      kernels->panel(&job);
+  uint64_t term = x->offset[0];
+  for (uint32_t r = 0; r < targets; r++) {
+    for (uint32_t k = 0; k < sources; k++, term++) {
+      x->slot[term] = (uint32_t)(k * x->source_step + r * x->target_step);
+      x->source[term] = r == 0 ? 2 * below(random, ROWS / 2) : x->source[term - sources];
     }
-  cr_assert_arr_eq(x->target, before->target, sizeof x->target, "%s: %u × %u, %zu samples",
-                   kernels_name(kernels), x->targets, x->sources, x->count);
-}
-
-static void check_panel(const bdag_kernels *kernels, operands *x) {
-  static operands before;
-  before = *x;
-  const bdag_panel_job job = panel_job(x);
-  kernels->panel(&job);
-  for (uint32_t r = 0; r < x->targets; r++)
-    for (size_t t = 0; t < x->count; t++) check_panel_element(x, &before, r, t);
-  check_rest(x, &before, x->targets);
-  check_panel_pieces(kernels, x, &before);
-}
-
-/* ---- Weight gradient -------------------------------------------------------------------------- */
-
-static bdag_weight_grad_job weight_grad_job(operands *x) {
-  return (bdag_weight_grad_job){.gradient = x->weight,
-                                .source_step = x->source_step,
-                                .target_step = x->target_step,
-                                .source = x->source,
-                                .sources = x->sources,
-                                .targets = x->targets,
-                                .rows = x->rows,
-                                .target = x->target,
-                                .row_stride = STRIDE,
-                                .count = x->count,
-                                .accumulate = x->accumulate};
-}
-
-static void check_gradient(const operands *x, const operands *before, uint32_t k, uint32_t r) {
-  const size_t at = (size_t)(k * x->source_step + r * x->target_step);
-  long double sum = x->accumulate ? get(x->type, before->weight, at) : 0;
-  long double terms = fabsl(sum);
-  for (size_t t = 0; t < x->count; t++) {
-    const long double term =
-        get(x->type, x->target, r * STRIDE + t) * get(x->type, x->rows, x->source[k] * STRIDE + t);
-    sum += term;
-    terms += fabsl(term);
+    x->offset[r + 1] = term;
   }
-  const long double value = get(x->type, x->weight, at);
-  if (!is_close(x->type, value, sum, terms, x->count))
-    cr_assert_fail("%u × %u, gradient of source %u, target %u over %zu: %.18Lg instead of %.18Lg",
-                   x->targets, x->sources, k, r, x->count, value, sum);
 }
 
-/* The same gradients one edge at a time. */
-static void check_gradient_pieces(const bdag_kernels *kernels, operands *x, operands *before) {
-  for (uint32_t k = 0; k < x->sources; k++)
-    for (uint32_t r = 0; r < x->targets; r++) {
-      bdag_weight_grad_job job = weight_grad_job(before);
-      job.gradient = plus(x->type, job.gradient, k * x->source_step + r * x->target_step);
-      job.source += k;
-      job.target = plus(x->type, job.target, r * STRIDE);
-      job.sources = job.targets = 1;
-      kernels->weight_grad(&job);
-    }
-  cr_assert_arr_eq(x->weight, before->weight, sizeof x->weight, "%s: %u × %u, %zu samples",
-                   kernels_name(kernels), x->targets, x->sources, x->count);
-}
-
-static void check_weight_grad(const bdag_kernels *kernels, operands *x) {
-  static operands before;
-  before = *x;
-  const bdag_weight_grad_job job = weight_grad_job(x);
-  kernels->weight_grad(&job);
-  for (uint32_t k = 0; k < x->sources; k++)
-    for (uint32_t r = 0; r < x->targets; r++) check_gradient(x, &before, k, r);
-  check_rest(x, &before, 0);
-  check_gradient_pieces(kernels, x, &before);
-}
-
-/* ---- Pull ------------------------------------------------------------------------------------- */
-
-static bdag_pull_job pull_job(operands *x) {
-  return (bdag_pull_job){.weights = x->weight,
-                         .slot = x->slot,
-                         .successor = x->source,
-                         .successors = x->sources,
-                         .rows = x->rows,
-                         .row_stride = STRIDE,
-                         .target = x->target,
-                         .count = x->count};
-}
-
-static void check_pull_element(const operands *x, const operands *before, size_t t) {
-  long double sum = get(x->type, before->target, t), terms = fabsl(sum);
-  for (uint32_t i = 0; i < x->sources; i++) {
-    const long double term =
-        get(x->type, x->weight, x->slot[i]) * get(x->type, x->rows, x->source[i] * STRIDE + t);
-    sum += term;
-    terms += fabsl(term);
-  }
-  const long double value = get(x->type, x->target, t);
-  if (!is_close(x->type, value, sum, terms, x->sources))
-    cr_assert_fail("pull of %u, sample %zu of %zu: %.18Lg instead of %.18Lg", x->sources, t,
-                   x->count, value, sum);
-}
-
-static void check_pull(const bdag_kernels *kernels, operands *x) {
-  static operands before;
-  before = *x;
-  const bdag_pull_job job = pull_job(x);
-  kernels->pull(&job);
-  for (size_t t = 0; t < x->count; t++) check_pull_element(x, &before, t);
-  check_rest(x, &before, 1);
-  for (size_t t = 0; t < x->count; t += BDAG_ROW_QUANTUM) {
-    bdag_pull_job piece = pull_job(&before);
-    piece.rows = plus(x->type, piece.rows, (ptrdiff_t)t);
-    piece.target = plus(x->type, piece.target, (ptrdiff_t)t);
-    piece.count = BDAG_ROW_QUANTUM;
-    kernels->pull(&piece);
-  }
-  cr_assert_arr_eq(x->target, before.target, sizeof x->target, "%s: pull of %u, %zu samples",
-                   kernels_name(kernels), x->sources, x->count);
-}
-
-/* ---- Shapes ----------------------------------------------------------------------------------- */
-
-typedef void shape_check(const bdag_kernels *kernels, operands *x);
-
-static void check_shapes(shape_check *check, uint32_t target_limit, uint64_t seed) {
-  static operands x;
-  generator random = {seed};
-  for (int k = 0; kernels_at(k) != NULL; k++) {
-    const bdag_type type = kernels_at(k)->type;
-    for (uint32_t targets = 1; targets <= target_limit; targets++)
-      for (uint32_t sources = 0; sources <= SOURCE_LIMIT; sources++) {
-        draw(&random, &x, type, sources, targets, BDAG_ROW_QUANTUM * (1 + below(&random, 16)));
-        check(kernels_at(k), &x);
-      }
-    for (size_t count = BDAG_ROW_QUANTUM; count <= 256; count += BDAG_ROW_QUANTUM)
-      for (int round = 0; round < 4; round++) {
-        draw(&random, &x, type, below(&random, SOURCE_LIMIT + 1), 1 + below(&random, target_limit),
-             count);
-        check(kernels_at(k), &x);
-      }
-  }
+static void check_panel(generator *random, forward *x, uint32_t sources, uint32_t targets,
+                        size_t count) {
+  draw_panel(random, x, sources, targets, count);
+  check_run(random, x, run_panel);
 }
 
 Test(panel, all_shapes) {
-  check_shapes(check_panel, TARGET_LIMIT, 11);
+  static forward x;
+  generator random = {11};
+  for (int n = 0; kernels_at(n) != NULL; n++) {
+    begin(&random, &x, kernels_at(n));
+    for (uint32_t targets = 1; targets <= TARGET_LIMIT; targets++)
+      for (uint32_t sources = 0; sources <= 140; sources++)
+        check_panel(&random, &x, sources, targets, BDAG_ROW_QUANTUM);
+  }
 }
 
-Test(weight_grad, all_shapes) {
-  check_shapes(check_weight_grad, TARGET_LIMIT, 12);
+Test(panel, all_counts) {
+  static forward x;
+  generator random = {12};
+  for (int n = 0; kernels_at(n) != NULL; n++) {
+    begin(&random, &x, kernels_at(n));
+    for (size_t count = BDAG_ROW_QUANTUM; count <= 256; count += BDAG_ROW_QUANTUM) {
+      for (int round = 0; round < 12; round++)
+        check_panel(&random, &x, below(&random, 40), 1 + below(&random, TARGET_LIMIT), count);
+      check_panel(&random, &x, 126 + below(&random, 4), 1 + below(&random, TARGET_LIMIT), count);
+      check_panel(&random, &x, 190 + below(&random, 11), 1 + below(&random, 6), count);
+    }
+  }
 }
 
-Test(pull, all_shapes) {
-  check_shapes(check_pull, 1, 13);
+/* Every way to group the targets and every width of rows. */
+Test(panel, results_do_not_depend_on_neighbours) {
+  static forward x;
+  generator random = {13};
+  for (int n = 0; kernels_at(n) != NULL; n++) {
+    begin(&random, &x, kernels_at(n));
+    draw_panel(&random, &x, 131, TARGET_LIMIT, 256);
+    run_whole(&x, run_panel);
+    for (uint32_t group = 1; group <= TARGET_LIMIT; group++)
+      for (size_t width = BDAG_ROW_QUANTUM; width <= 256; width += BDAG_ROW_QUANTUM)
+        check_pieces(&x, run_panel, group, width);
+    check_pieces(&x, run_list, TARGET_LIMIT, 256);
+    for (uint32_t group = 1; group <= BDAG_UNION_TARGETS; group++)
+      check_pieces(&x, run_union, group, 64);
+  }
+}
+
+/* ---- Unions -------------------------------------------------------------------------------------- */
+
+/* About `holes` of 8 terms have the weight zero. */
+static void draw_union(generator *random, forward *x, uint32_t sources, uint32_t targets,
+                       size_t count, uint32_t holes) {
+  draw(random, x, sources, targets, count);
+  uint64_t term = x->offset[0];
+  for (uint32_t r = 0; r < targets; r++) {
+    for (uint32_t k = 0; k < sources; k++, term++) {
+      x->slot[term] = below(random, 8) < holes ? ZERO_SLOT : below(random, WEIGHT_LIMIT);
+      x->source[term] = r == 0 ? 2 * below(random, ROWS / 2) : x->source[term - sources];
+    }
+    x->offset[r + 1] = term;
+  }
+}
+
+/* The lists without those terms have the same bits. */
+static void drop_holes(forward *x) {
+  uint64_t term = x->offset[0], i = term;
+  for (uint32_t r = 0; r < x->targets; r++) {
+    for (; i < x->offset[r + 1]; i++)
+      if (x->slot[i] != ZERO_SLOT) {
+        x->slot[term] = x->slot[i];
+        x->source[term++] = x->source[i];
+      }
+    x->offset[r + 1] = term;
+  }
+}
+
+static void check_union(generator *random, forward *x, uint32_t sources, uint32_t targets,
+                        size_t count) {
+  draw_union(random, x, sources, targets, count, below(random, 7));
+  check_run(random, x, run_union);
+  drop_holes(x);
+  check_pieces(x, run_list, x->targets, x->count);
+}
+
+Test(union_panel, all_shapes) {
+  static forward x;
+  generator random = {14};
+  for (int n = 0; kernels_at(n) != NULL; n++) {
+    begin(&random, &x, kernels_at(n));
+    for (uint32_t targets = 1; targets <= BDAG_UNION_TARGETS; targets++) {
+      for (uint32_t sources = 0; sources <= 70; sources++)
+        check_union(&random, &x, sources, targets, BDAG_ROW_QUANTUM);
+      for (size_t count = BDAG_ROW_QUANTUM; count <= 256; count += BDAG_ROW_QUANTUM)
+        check_union(&random, &x, below(&random, 40), targets, count);
+    }
+  }
+}
+
+/* ---- Lists --------------------------------------------------------------------------------------- */
+
+/* A third of the lists is empty. */
+static void draw_list(generator *random, forward *x, size_t count) {
+  draw(random, x, 0, 1 + below(random, TARGET_LIMIT), count);
+  uint64_t term = x->offset[0];
+  for (uint32_t r = 0; r < x->targets; r++) {
+    for (uint32_t rest = below(random, 3) == 0 ? 0 : below(random, 50); rest > 0; rest--, term++) {
+      x->slot[term] = below(random, WEIGHT_LIMIT);
+      x->source[term] = 2 * below(random, ROWS / 2);
+    }
+    x->offset[r + 1] = term;
+  }
+}
+
+Test(list, all_counts) {
+  static forward x;
+  generator random = {15};
+  for (int n = 0; kernels_at(n) != NULL; n++) {
+    begin(&random, &x, kernels_at(n));
+    for (size_t count = BDAG_ROW_QUANTUM; count <= 256; count += BDAG_ROW_QUANTUM)
+      for (int round = 0; round < 16; round++) {
+        draw_list(&random, &x, count);
+        check_run(&random, &x, run_list);
+      }
+  }
 }

@@ -1,0 +1,267 @@
+/* Weight gradients: dense panels by dot products or, transposed, as a matrix product without horizontal
+ * sums; irregular neurons by one sweep over their out-edges. Compiled per instruction set and type.
+ * May include kernel.h, vector.h, transpose.h. */
+#include "kernel/transpose.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+#if defined BDAG_KERNEL_ISA_AVX512 || defined BDAG_KERNEL_ISA_NEON
+#define SWEEP_VECTORS 8
+#define DOT_TARGETS   4
+#define BLOCK_VECTORS 4
+#define BLOCK_SOURCES 6
+#else
+#define SWEEP_VECTORS 4
+#define DOT_TARGETS   2
+#define BLOCK_VECTORS 2
+#define BLOCK_SOURCES 6
+#endif
+#define DOT_SOURCES 4
+/* Source rows are asked for that many rows before the sweep needs them. */
+#define ROWS_AHEAD   6
+#define MOST_SOURCES 12
+
+/* Holds a loaded vector in a register: compilers fold the load into each of its uses otherwise, and
+ * loads, not multiply-adds, become the limit. */
+#if defined BDAG_KERNEL_ISA_NEON
+#define KEEP(vector) __asm__("" : "+w"(vector))
+#elif defined BDAG_KERNEL_ISA_AVX512
+#define KEEP(vector) __asm__("" : "+v"(vector))
+#else
+#define KEEP(vector) __asm__("" : "+x"(vector))
+#endif
+
+static size_t lanes_of_tile(const bdag_weight_grad_job *job, uint32_t tile) {
+  return tile + 1 == job->tiles ? job->last_count : job->count;
+}
+
+/* ---- Dot products -------------------------------------------------------------------------------- */
+
+INLINE void dot_tile(const bdag_weight_grad_job *job, uint32_t r, uint32_t k, const int targets,
+                     const int sources) {
+  vec sum[DOT_SOURCES][DOT_TARGETS];
+  for (int i = 0; i < sources; i++)
+    for (int j = 0; j < targets; j++) sum[i][j] = vec_zero();
+  for (uint32_t tile = 0; tile < job->tiles; tile++) {
+    const real *in_grad =
+        (const real *)job->target + tile * job->grad_tile_step + r * job->row_stride;
+    const real *rows = (const real *)job->rows + tile * job->out_tile_step;
+    const size_t count = lanes_of_tile(job, tile);
+    const real *row[DOT_SOURCES];
+    for (int i = 0; i < sources; i++) row[i] = rows + job->source[k + i] * job->row_stride;
+    for (size_t t = 0; t < count; t += LANES) {
+      vec g[DOT_TARGETS];
+      for (int j = 0; j < targets; j++) {
+        g[j] = vec_loadu(in_grad + j * job->row_stride + t);
+        KEEP(g[j]);
+      }
+      for (int i = 0; i < sources; i++) {
+        vec x = vec_loadu(row[i] + t);
+        KEEP(x);
+        for (int j = 0; j < targets; j++) sum[i][j] = vec_fma(x, g[j], sum[i][j]);
+      }
+    }
+  }
+  real *gradient = (real *)job->gradient + r;
+  for (int i = 0; i < sources; i++)
+    for (int j = 0; j < targets; j++) {
+      real *at = gradient + (ptrdiff_t)(k + i) * job->source_step + j;
+      const real dot = vec_sum(sum[i][j]);
+      *at = job->accumulate ? *at + dot : dot;
+    }
+}
+
+INLINE void dot_targets(const bdag_weight_grad_job *job, uint32_t r, const int targets) {
+  uint32_t k = 0;
+  for (; k + DOT_SOURCES <= job->sources; k += DOT_SOURCES)
+    dot_tile(job, r, k, targets, DOT_SOURCES);
+  for (; k < job->sources; k++) dot_tile(job, r, k, targets, 1);
+}
+
+void NAME(weight_grad)(const bdag_weight_grad_job *job) {
+  uint32_t r = 0;
+  for (; r + DOT_TARGETS <= job->targets; r += DOT_TARGETS) dot_targets(job, r, DOT_TARGETS);
+  for (; r < job->targets; r++) dot_targets(job, r, 1);
+}
+
+/* ---- Transposed ---------------------------------------------------------------------------------- */
+
+/* `sources` × `vectors` of targets from target c on; the turned in_grad is [tile][sample][target]. */
+INLINE void product_block(const bdag_weight_grad_job *job, uint32_t k, size_t c, const int sources,
+                          const int vectors) {
+  const size_t width = (size_t)job->source_step;
+  vec sum[MOST_SOURCES][BLOCK_VECTORS];
+  for (int i = 0; i < sources; i++)
+    for (int j = 0; j < vectors; j++) sum[i][j] = vec_zero();
+  for (uint32_t tile = 0; tile < job->tiles; tile++) {
+    const real *rows = (const real *)job->rows + tile * job->out_tile_step;
+    const real *turned = (const real *)job->scratch + tile * job->count * width + c;
+    const size_t count = lanes_of_tile(job, tile);
+    const real *row[MOST_SOURCES];
+    for (int i = 0; i < sources; i++) row[i] = rows + job->source[k + i] * job->row_stride;
+    for (size_t t = 0; t < count; t++, turned += width) {
+      vec g[BLOCK_VECTORS];
+      for (int j = 0; j < vectors; j++) {
+        g[j] = vec_loadu(turned + j * LANES);
+        KEEP(g[j]);
+      }
+      for (int i = 0; i < sources; i++) {
+        const vec x = vec_set1(row[i][t]);
+        for (int j = 0; j < vectors; j++) sum[i][j] = vec_fma(x, g[j], sum[i][j]);
+      }
+    }
+  }
+  for (int i = 0; i < sources; i++) {
+    real *gradient = (real *)job->gradient + (ptrdiff_t)(k + i) * job->source_step + c;
+    for (int j = 0; j < vectors; j++, gradient += LANES)
+      vec_storeu(gradient, job->accumulate ? vec_add(vec_loadu(gradient), sum[i][j]) : sum[i][j]);
+  }
+}
+
+INLINE void product_columns(const bdag_weight_grad_job *job, size_t c, const int sources,
+                            const int vectors) {
+  uint32_t k = 0;
+  for (; k + sources <= job->sources; k += sources) product_block(job, k, c, sources, vectors);
+  for (; k + 2 <= job->sources; k += 2) product_block(job, k, c, 2, vectors);
+  if (k < job->sources) product_block(job, k, c, 1, vectors);
+}
+
+static void turn_in_grad(const bdag_weight_grad_job *job) {
+  const size_t width = (size_t)job->source_step;
+  for (uint32_t tile = 0; tile < job->tiles; tile++) {
+    real *turned = (real *)job->scratch + tile * job->count * width;
+    const size_t count = lanes_of_tile(job, tile);
+    NAME(transpose)
+    ((const real *)job->target + tile * job->grad_tile_step, job->row_stride, turned, width,
+     job->targets, count);
+    for (size_t t = 0; t < count; t++)
+      for (size_t r = job->targets; r < width; r++) turned[t * width + r] = 0;
+  }
+}
+
+void NAME(weight_grad_transposed)(const bdag_weight_grad_job *job) {
+  const size_t width = (size_t)job->source_step;
+  turn_in_grad(job);
+  size_t c = 0;
+  for (; c + BLOCK_VECTORS * LANES <= width; c += BLOCK_VECTORS * LANES)
+    product_columns(job, c, BLOCK_SOURCES, BLOCK_VECTORS);
+  for (; c + 2 * LANES <= width; c += 2 * LANES) product_columns(job, c, MOST_SOURCES / 2, 2);
+  for (; c < width; c += LANES) product_columns(job, c, MOST_SOURCES, 1);
+}
+
+void NAME(transpose)(const void *from, size_t from_stride, void *to, size_t to_stride, size_t rows,
+                     size_t columns) {
+  const real *source = from;
+  real *target = to;
+  size_t r = 0;
+  for (; r + TRANSPOSE_BLOCK <= rows; r += TRANSPOSE_BLOCK) {
+    size_t c = 0;
+    for (; c + TRANSPOSE_BLOCK <= columns; c += TRANSPOSE_BLOCK)
+      transpose_block(source + r * from_stride + c, from_stride, target + c * to_stride + r,
+                      to_stride);
+    for (; c < columns; c++)
+      for (size_t i = r; i < r + TRANSPOSE_BLOCK; i++)
+        target[c * to_stride + i] = source[i * from_stride + c];
+  }
+  for (; r < rows; r++)
+    for (size_t c = 0; c < columns; c++) target[c * to_stride + r] = source[r * from_stride + c];
+}
+
+/* ---- Sweep --------------------------------------------------------------------------------------- */
+
+/* Dot products that wait to be summed together, those of entries first … first+waiting−1. */
+typedef struct bdag_waiting {
+  vec dot[VECTOR_BYTES / sizeof(real)];
+  uint64_t first;
+  size_t waiting;
+} bdag_waiting;
+
+INLINE void store_sums(const bdag_sweep_job *job, bdag_waiting *waiting, const int accumulate) {
+  real *gradient = (real *)job->gradient + waiting->first;
+  const vec sums = sums_of(waiting->dot);
+  if (waiting->waiting == LANES) {
+    vec_storeu(gradient, accumulate ? vec_add(vec_loadu(gradient), sums) : sums);
+  } else {
+    real sum[VECTOR_BYTES / sizeof(real)];
+    vec_storeu(sum, sums);
+    for (size_t i = 0; i < waiting->waiting; i++)
+      gradient[i] = accumulate ? gradient[i] + sum[i] : sum[i];
+  }
+  waiting->first += waiting->waiting;
+  waiting->waiting = 0;
+}
+
+/* One source row against its successors, `vectors` wide. */
+INLINE void sweep_row(const bdag_sweep_job *job, bdag_waiting *waiting, uint32_t i, size_t t,
+                      const int vectors, const int pulls, const int dots, const int ahead,
+                      const int accumulate) {
+  const size_t at = job->row[i] * job->row_stride + t;
+  const real *in_grad = (const real *)job->in_grad + t;
+  vec out[SWEEP_VECTORS], sum[SWEEP_VECTORS];
+  if (i + ROWS_AHEAD < job->row_limit) {
+    const size_t next = job->row[i + ROWS_AHEAD] * job->row_stride + t;
+    for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64) {
+      __builtin_prefetch((const char *)((const real *)job->out + next) + byte, 0, 3);
+      if (pulls)
+        __builtin_prefetch((const char *)((const real *)job->out_grad + next) + byte, 1, 3);
+    }
+  }
+  for (int j = 0; j < vectors; j++) out[j] = vec_loadu((const real *)job->out + at + j * LANES);
+  for (int j = 0; pulls && j < vectors; j++)
+    sum[j] = job->from_zero ? vec_zero() : vec_loadu((const real *)job->out_grad + at + j * LANES);
+  const uint64_t end = job->offset[i + 1];
+  for (uint64_t e = job->offset[i]; e < end; e++) {
+    if (ahead && e + job->ahead < job->limit) {
+      const real *next = in_grad + job->successor[e + job->ahead] * job->row_stride;
+      for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
+        __builtin_prefetch((const char *)next + byte, 0, 2);
+    }
+    const real *row = in_grad + job->successor[e] * job->row_stride;
+    const vec w = vec_set1(((const real *)job->weights)[e]);
+    vec dot[2] = {vec_zero(), vec_zero()};
+    for (int j = 0; j < vectors; j++) {
+      vec g = vec_loadu(row + j * LANES);
+      if (pulls && dots) KEEP(g);
+      if (pulls) sum[j] = vec_fma(w, g, sum[j]);
+      if (dots) dot[j & 1] = vec_fma(out[j], g, dot[j & 1]);
+    }
+    if (!dots) continue;
+    waiting->dot[waiting->waiting++] = vectors > 1 ? vec_add(dot[0], dot[1]) : dot[0];
+    if (waiting->waiting == LANES) store_sums(job, waiting, accumulate);
+  }
+  for (int j = 0; pulls && j < vectors; j++)
+    vec_storeu((real *)job->out_grad + at + j * LANES, sum[j]);
+}
+
+INLINE void sweep_columns(const bdag_sweep_job *job, size_t t, const int vectors, const int pulls,
+                          const int dots, const int ahead) {
+  const int accumulate = t > 0 || job->accumulate;
+  bdag_waiting waiting = {.first = job->offset[0], .waiting = 0};
+  for (uint32_t i = 0; i < job->rows; i++)
+    sweep_row(job, &waiting, i, t, vectors, pulls, dots, ahead, accumulate);
+  if (waiting.waiting > 0) {
+    for (size_t i = waiting.waiting; i < LANES; i++) waiting.dot[i] = vec_zero();
+    store_sums(job, &waiting, accumulate);
+  }
+}
+
+INLINE void sweep_with(const bdag_sweep_job *job, const int pulls, const int dots,
+                       const int ahead) {
+  size_t t = 0;
+  for (; t + SWEEP_VECTORS * LANES <= job->count; t += SWEEP_VECTORS * LANES)
+    sweep_columns(job, t, SWEEP_VECTORS, pulls, dots, ahead);
+  for (; t + SWEEP_VECTORS / 2 * LANES <= job->count; t += SWEEP_VECTORS / 2 * LANES)
+    sweep_columns(job, t, SWEEP_VECTORS / 2, pulls, dots, ahead);
+  for (; t < job->count; t += LANES) sweep_columns(job, t, 1, pulls, dots, 0);
+}
+
+void NAME(sweep)(const bdag_sweep_job *job) {
+  if (job->gradient == NULL)
+    sweep_with(job, 1, 0, 0);
+  else if (job->out_grad == NULL)
+    sweep_with(job, 0, 1, 0);
+  else if (job->ahead > 0)
+    sweep_with(job, 1, 1, 1);
+  else
+    sweep_with(job, 1, 1, 0);
+}

@@ -1,0 +1,387 @@
+/* The forward program: consecutive rows are cut into blocks. What a block's targets (nearly) all read
+ * becomes a dense panel; what a few neighbours share, a union; the rest stays in lists. A block may hold
+ * edges of its own (triangle of a cascade): they stay in lists, and its rows are finished one by one.
+ * May include base and network. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/build.h"
+
+#define PANEL_TARGETS 64u /* a block of transposed in_grad in L1, and panels enough for threads */
+#define PANEL_STEP    16u /* vectors of targets: a panel of 8 or more is padded to it */
+#define STEP_TARGETS  8u
+#define RUN_ROWS      32u /* of lists: what a block's rows share stays in L1 */
+
+/* Kernel costs in cycles for 64 samples of float32 with 512-bit vectors: an edge in a list (a row read
+ * and four multiply-adds); a source of a union (its row) and each of its weights. */
+#define COST_LIST   3.5
+#define COST_ROW    2.0
+#define COST_WEIGHT 2.0
+/* A dense panel pays in both directions if that share of its weights exists. */
+#define PANEL_SHARE 0.6
+
+typedef struct bdag_cut {
+  bdag_build *build;
+  uint32_t *stamp, *count; /* [rows] marks by source; occurrences in the run at hand */
+  uint32_t stamps;
+  uint32_t *column; /* [rows] sources of the panel at hand; column number by source */
+  uint64_t panel_capacity, union_capacity, run_capacity, block_capacity;
+  uint64_t source_capacity, union_slot_capacity, union_edge_capacity, hole_capacity;
+  int failed;
+} bdag_cut;
+
+/* The in-edges of a row; `first` is their place in the lists. */
+typedef struct bdag_row_list {
+  const uint32_t *source;
+  uint64_t *slot;
+  uint64_t first;
+  uint32_t length;
+} bdag_row_list;
+
+static bdag_row_list list_of(const bdag_build *build, uint32_t row) {
+  const uint64_t at = build->list_offset[row];
+  return (bdag_row_list){build->source + at, build->slot + at, at,
+                         (uint32_t)(build->list_offset[row + 1] - at)};
+}
+
+/* Room for `more` further elements of an array of the plan. */
+static int grow(bdag_cut *cut, void *array, uint64_t *capacity, uint64_t used, uint64_t more,
+                size_t size) {
+  void **pointer = array;
+  if (!cut->failed &&
+      bdag_grow(cut->build->context, pointer, capacity, used, used + more, size) != 0)
+    cut->failed = 1;
+  return cut->failed;
+}
+
+/* ---- Dense panels -------------------------------------------------------------------------------- */
+
+/* How many rows from `first` on read most of what the first one reads. *same: lists are equal. */
+static uint32_t dense_rows(bdag_cut *cut, uint32_t first, int *same) {
+  const bdag_plan *plan = cut->build->plan;
+  const bdag_row_list core = list_of(cut->build, first);
+  const uint32_t mark = ++cut->stamps;
+  for (uint32_t k = 0; k < core.length; k++) cut->stamp[core.source[k]] = mark;
+  uint64_t own_edges = 0;
+  uint32_t rows = 1;
+  *same = 1;
+  while (first + rows < plan->rows && rows < PANEL_TARGETS) {
+    const bdag_row_list list = list_of(cut->build, first + rows);
+    uint32_t common = 0, own = 0;
+    for (uint32_t k = 0; k < list.length; k++) {
+      common += cut->stamp[list.source[k]] == mark;
+      own += list.source[k] >= first;
+    }
+    own_edges += own;
+    const uint64_t cells = (uint64_t)core.length * (rows + 1);
+    if (plan->reaches[first + rows] != plan->reaches[first] || common * 20 < core.length * 11 ||
+        common * 20 < (list.length - own) * 11 || own_edges * 12 > cells)
+      break;
+    const int equal = list.length == core.length &&
+                      memcmp(list.source, core.source, core.length * sizeof *core.source) == 0;
+    if (!equal && *same && rows >= PANEL_STEP &&
+        plan->options.amalgamation != BDAG_AMALGAMATE_FORCED)
+      break;
+    *same &= equal;
+    rows++;
+  }
+  return rows;
+}
+
+/* Sources that at least half of the rows read, ascending; returns their number. `entries` counts the
+ * edges among them. They are of lower levels than all targets: the backward pass pulls them from all
+ * targets of the panel, so even a target without an edge to them must be done by then. */
+static uint32_t find_columns(bdag_cut *cut, uint32_t first, uint32_t rows, uint64_t *entries) {
+  const bdag_plan *plan = cut->build->plan;
+  const uint32_t mark = ++cut->stamps;
+  const uint32_t level = plan->level[plan->vertex_of_row[first]];
+  uint32_t known = 0, kept = 0;
+  for (uint32_t r = 0; r < rows; r++) {
+    const bdag_row_list list = list_of(cut->build, first + r);
+    for (uint32_t k = 0; k < list.length; k++) {
+      const uint32_t source = list.source[k];
+      if (source >= first || (k > 0 && list.source[k - 1] == source)) continue;
+      if (plan->level[plan->vertex_of_row[source]] >= level) continue;
+      if (cut->stamp[source] != mark) {
+        cut->stamp[source] = mark;
+        cut->count[source] = 0;
+        cut->column[known++] = source;
+      }
+      cut->count[source]++;
+    }
+  }
+  *entries = 0;
+  const uint32_t least = plan->options.amalgamation == BDAG_AMALGAMATE_FORCED ? 1 : (rows + 1) / 2;
+  for (uint32_t i = 0; i < known; i++) {
+    const uint32_t source = cut->column[i];
+    if (cut->count[source] < least) continue;
+    *entries += cut->count[source];
+    cut->column[kept++] = source;
+  }
+  return kept;
+}
+
+static void sort_columns(uint32_t *column, uint32_t count) {
+  for (uint32_t gap = count / 2; gap > 0; gap /= 2)
+    for (uint32_t i = gap; i < count; i++) {
+      const uint32_t value = column[i];
+      uint32_t j = i;
+      for (; j >= gap && column[j - gap] > value; j -= gap) column[j] = column[j - gap];
+      column[j] = value;
+    }
+}
+
+static int compare_slots(const void *left, const void *right) {
+  const uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+  return a < b ? -1 : a > b;
+}
+
+static void note_holes(bdag_cut *cut, bdag_panel *panel) {
+  bdag_plan *plan = cut->build->plan;
+  panel->hole = plan->holes;
+  for (uint32_t r = 0; r < panel->targets; r++) {
+    const bdag_row_list list = list_of(cut->build, panel->row + r);
+    const uint32_t mark = ++cut->stamps;
+    for (uint32_t k = 0; k < list.length; k++) cut->stamp[list.source[k]] = mark;
+    for (uint32_t k = 0; k < panel->sources; k++) {
+      if (cut->stamp[plan->source[panel->list + k]] == mark) continue;
+      if (grow(cut, &plan->hole, &cut->hole_capacity, plan->holes, 1, sizeof *plan->hole)) return;
+      plan->hole[plan->holes++] = panel->slot + (uint64_t)k * panel->step + r;
+    }
+  }
+  panel->holes = (uint32_t)(plan->holes - panel->hole);
+  qsort(plan->hole + panel->hole, panel->holes, sizeof *plan->hole, compare_slots);
+  plan->padding += panel->holes;
+}
+
+static void add_panel(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t columns) {
+  bdag_plan *plan = cut->build->plan;
+  if (grow(cut, &plan->panel, &cut->panel_capacity, plan->panels, 1, sizeof *plan->panel) ||
+      grow(cut, &plan->source, &cut->source_capacity, plan->sources, columns, sizeof *plan->source))
+    return;
+  sort_columns(cut->column, columns);
+  bdag_panel panel = {.row = first,
+                      .targets = rows,
+                      .sources = columns,
+                      .list = plan->sources,
+                      .slot = plan->slot_count,
+                      .reaches = plan->reaches[first]};
+  panel.step = rows < STEP_TARGETS ? rows : (rows + PANEL_STEP - 1) / PANEL_STEP * PANEL_STEP;
+  memcpy(plan->source + plan->sources, cut->column, columns * sizeof *plan->source);
+  plan->sources += columns;
+  plan->slot_count += (uint64_t)panel.step * columns;
+  const uint32_t mark = ++cut->stamps;
+  for (uint32_t k = 0; k < columns; k++) {
+    cut->stamp[cut->column[k]] = mark;
+    cut->count[cut->column[k]] = k;
+  }
+  uint64_t placed = 0;
+  for (uint32_t r = 0; r < rows; r++) {
+    const bdag_row_list list = list_of(cut->build, first + r);
+    for (uint32_t k = 0; k < list.length; k++) {
+      const uint32_t source = list.source[k];
+      if (cut->stamp[source] != mark || (k > 0 && list.source[k - 1] == source)) continue;
+      list.slot[k] = panel.slot + (uint64_t)cut->count[source] * panel.step + r;
+      placed++;
+    }
+  }
+  if (placed < (uint64_t)rows * columns) note_holes(cut, &panel);
+  plan->panel[plan->panels++] = panel;
+}
+
+/* Rows of a dense block beginning at `first`, 0 if there is none; its panel is made. */
+static uint32_t cut_dense(bdag_cut *cut, uint32_t first) {
+  const bdag_plan *plan = cut->build->plan;
+  const int forced = plan->options.amalgamation == BDAG_AMALGAMATE_FORCED;
+  if (list_of(cut->build, first).length < 4 && !forced) return 0;
+  int same;
+  const uint32_t rows = dense_rows(cut, first, &same);
+  if (rows < (same ? 4 : PANEL_STEP) && !(forced && rows > 1)) return 0;
+  uint64_t entries;
+  const uint32_t columns = find_columns(cut, first, rows, &entries);
+  if (columns < 4 && !(forced && columns > 0)) return 0;
+  if (!forced && (double)entries < PANEL_SHARE * rows * columns) return 0;
+  add_panel(cut, first, rows, columns);
+  return rows;
+}
+
+/* ---- Unions -------------------------------------------------------------------------------------- */
+
+/* How many rows from `first` on are best computed together, by cost an edge. */
+static uint32_t union_rows(bdag_cut *cut, uint32_t first, uint32_t *union_sources) {
+  const bdag_plan *plan = cut->build->plan;
+  const uint32_t mark = ++cut->stamps;
+  uint32_t known = 0, best_rows = 1;
+  uint64_t edges = 0;
+  double best = COST_LIST;
+  for (uint32_t r = 0; r < BDAG_UNION_TARGETS && first + r < plan->rows; r++) {
+    const bdag_row_list list = list_of(cut->build, first + r);
+    for (uint32_t k = 0; k < list.length; k++) {
+      if (list.source[k] >= first || (k > 0 && list.source[k - 1] == list.source[k]))
+        return best_rows;
+      if (cut->stamp[list.source[k]] == mark) continue;
+      cut->stamp[list.source[k]] = mark;
+      cut->column[known++] = list.source[k];
+    }
+    edges += list.length;
+    if (r == 0) continue;
+    const double cost =
+        known * (COST_ROW + COST_WEIGHT * (r + 1)) / (double)(edges > 0 ? edges : 1);
+    if (cost < best || plan->options.amalgamation == BDAG_AMALGAMATE_FORCED) {
+      best = cost;
+      best_rows = r + 1;
+      *union_sources = known;
+    } else if (best_rows == 1 || cost > best * 1.05) {
+      break;
+    }
+  }
+  return best_rows;
+}
+
+static void add_union(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t sources) {
+  bdag_build *build = cut->build;
+  bdag_plan *plan = build->plan;
+  const uint64_t cells = (uint64_t)rows * sources;
+  if (grow(cut, &plan->union_panel, &cut->union_capacity, plan->unions, 1,
+           sizeof *plan->union_panel) ||
+      grow(cut, &plan->source, &cut->source_capacity, plan->sources, sources,
+           sizeof *plan->source) ||
+      grow(cut, &build->union_edge, &cut->union_edge_capacity, plan->union_entries, cells,
+           sizeof *build->union_edge))
+    return;
+  sort_columns(cut->column, sources);
+  for (uint32_t k = 0; k < sources; k++) cut->count[cut->column[k]] = k;
+  memcpy(plan->source + plan->sources, cut->column, sources * sizeof *plan->source);
+  uint32_t *edge = build->union_edge + plan->union_entries;
+  memset(edge, 0xff, cells * sizeof *edge);
+  for (uint32_t r = 0; r < rows; r++) {
+    const bdag_row_list list = list_of(build, first + r);
+    for (uint32_t k = 0; k < list.length; k++)
+      edge[(uint64_t)cut->count[list.source[k]] * rows + r] = (uint32_t)(list.first + k);
+    plan->padding += sources - list.length;
+  }
+  plan->union_panel[plan->unions++] =
+      (bdag_union){first, rows, sources, plan->sources, plan->union_entries};
+  plan->sources += sources;
+  plan->union_entries += cells;
+}
+
+/* ---- Blocks -------------------------------------------------------------------------------------- */
+
+/* Lists of rows: what no panel took. */
+static void fill_lists(bdag_cut *cut, uint32_t first, uint32_t rows, int in_union) {
+  bdag_build *build = cut->build;
+  bdag_plan *plan = build->plan;
+  for (uint32_t row = first; row < first + rows; row++) {
+    uint64_t at = plan->list_offset[row];
+    const bdag_row_list list = list_of(build, row);
+    for (uint32_t k = 0; k < list.length && !in_union; k++) {
+      if (list.slot[k] != BDAG_NONE) continue;
+      plan->list_source[at] = list.source[k];
+      build->list_edge[at++] = (uint32_t)(list.first + k);
+    }
+    plan->list_offset[row + 1] = at;
+  }
+}
+
+static int same_run(const bdag_plan *plan, const bdag_row_run *run, uint32_t row) {
+  const uint64_t begin = plan->list_offset[row], end = plan->list_offset[row + 1];
+  if (plan->activation[row] != run->activation ||
+      memcmp(&plan->activation_parameter[row], &run->activation_parameter, sizeof(double)) != 0 ||
+      (plan->in_row[row] != BDAG_NO_ROW) != run->keeps_in)
+    return 0;
+  return begin == end || plan->list_source[end - 1] < run->row;
+}
+
+static void add_runs(bdag_cut *cut, bdag_block *block) {
+  bdag_plan *plan = cut->build->plan;
+  block->run = plan->runs;
+  if (grow(cut, &plan->run, &cut->run_capacity, plan->runs, block->rows, sizeof *plan->run)) return;
+  for (uint32_t row = block->row; row < block->row + block->rows; row++) {
+    bdag_row_run *last = plan->runs > block->run ? &plan->run[plan->runs - 1] : NULL;
+    if (last == NULL || !same_run(plan, last, row)) {
+      last = &plan->run[plan->runs++];
+      *last = (bdag_row_run){.row = row,
+                             .activation = plan->activation[row],
+                             .activation_parameter = plan->activation_parameter[row],
+                             .keeps_in = plan->in_row[row] != BDAG_NO_ROW};
+    }
+    last->rows++;
+    last->listed |= plan->list_offset[row] < plan->list_offset[row + 1];
+  }
+  block->runs = plan->runs - block->run;
+}
+
+/* Rows of lists only, as many as belong to one run. */
+static uint32_t listed_rows(bdag_cut *cut, uint32_t first) {
+  const bdag_plan *plan = cut->build->plan;
+  uint32_t rows = 1, sources;
+  while (rows < RUN_ROWS && first + rows < plan->rows) {
+    const uint32_t row = first + rows;
+    const bdag_row_list list = list_of(cut->build, row);
+    if (plan->activation[row] != plan->activation[first]) break;
+    if (list.length > 0 && list.source[list.length - 1] >= first) break;
+    int same;
+    if (list.length >= 4 && dense_rows(cut, row, &same) >= 4) break;
+    if (union_rows(cut, row, &sources) > 1) break;
+    rows++;
+  }
+  return rows;
+}
+
+static uint32_t cut_block(bdag_cut *cut, uint32_t first) {
+  bdag_plan *plan = cut->build->plan;
+  const int merges = plan->options.granularity != BDAG_GRANULARITY_VERTEX &&
+                     plan->options.amalgamation != BDAG_AMALGAMATE_OFF;
+  bdag_block block = {.row = first, .panel = plan->panels, .first_union = plan->unions};
+  uint32_t sources = 0;
+  if (merges) block.rows = cut_dense(cut, first);
+  if (merges && block.rows == 0) {
+    block.rows = union_rows(cut, first, &sources);
+    if (block.rows > 1)
+      add_union(cut, first, block.rows, sources);
+    else
+      block.rows = 0;
+  }
+  block.panels = plan->panels - block.panel;
+  block.unions = plan->unions - block.first_union;
+  if (block.rows == 0) block.rows = merges ? listed_rows(cut, first) : 1;
+  if (cut->failed) return 0;
+  fill_lists(cut, first, block.rows, block.unions > 0);
+  add_runs(cut, &block);
+  if (grow(cut, &plan->block, &cut->block_capacity, plan->blocks, 1, sizeof *plan->block)) return 0;
+  plan->block[plan->blocks++] = block;
+  return block.rows;
+}
+
+static int allocate_lists(bdag_cut *cut) {
+  bdag_build *build = cut->build;
+  bdag_plan *plan = build->plan;
+  const bdag_context *context = build->context;
+  cut->stamp = bdag_allocate_zeroed(context, plan->rows, sizeof *cut->stamp);
+  cut->count = bdag_allocate_array(context, plan->rows, sizeof *cut->count);
+  cut->column = bdag_allocate_array(context, plan->rows, sizeof *cut->column);
+  plan->list_offset =
+      bdag_allocate_zeroed(context, (uint64_t)plan->rows + 1, sizeof *plan->list_offset);
+  plan->list_source = bdag_allocate_array(context, build->edges, sizeof *plan->list_source);
+  build->list_edge = bdag_allocate_array(context, build->edges, sizeof *build->list_edge);
+  return cut->stamp == NULL || cut->count == NULL || cut->column == NULL ||
+         plan->list_offset == NULL || plan->list_source == NULL || build->list_edge == NULL;
+}
+
+bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error) {
+  bdag_plan *plan = build->plan;
+  bdag_cut cut = {.build = build};
+  cut.failed = allocate_lists(&cut);
+  plan->bias_slot = PANEL_STEP;
+  plan->slot_count = PANEL_STEP + (plan->rows - plan->first_neuron + PANEL_STEP - 1) / PANEL_STEP *
+                                      (uint64_t)PANEL_STEP;
+  plan->panel_slot = plan->slot_count;
+  for (uint32_t row = plan->first_neuron; row < plan->rows && !cut.failed;)
+    row += cut_block(&cut, row);
+  plan->edge_base = plan->slot_count++;
+  bdag_free(build->context, cut.stamp);
+  bdag_free(build->context, cut.count);
+  bdag_free(build->context, cut.column);
+  return cut.failed ? bdag_fail_memory(error) : BDAG_OK;
+}

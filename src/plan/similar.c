@@ -1,0 +1,293 @@
+/* Which items belong side by side: a chain in which neighbours' lists overlap as much as possible. Items
+ * whose lists have the same minimum under a random hash probably overlap (min-wise hashing, Broder
+ * 1997); within such a bucket overlaps are counted exactly; ends of chains are linked through further
+ * hashes. Near-linear. May include base. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/build.h"
+
+#define BUCKET      64u
+#define NO_ITEM     UINT32_MAX
+#define LINK_ROUNDS 3
+
+typedef struct bdag_item {
+  uint64_t hash;  /* of the whole list */
+  uint32_t low;   /* minimum under a hash */
+  uint32_t place; /* in the order given */
+} bdag_item;
+
+typedef struct bdag_similar {
+  const bdag_lists *lists;
+  const uint32_t *given;
+  uint32_t count;
+  bdag_item *item;
+  uint32_t (*link)[2]; /* [count] neighbours in the chain */
+  uint32_t *chain;     /* [count] union-find */
+  bdag_similar_work *work;
+} bdag_similar;
+
+static const uint32_t *list_of(const bdag_similar *s, uint32_t place, uint32_t *length) {
+  const uint32_t id = s->given[place];
+  *length = s->lists->length[id];
+  return s->lists->data + s->lists->offset[id] * s->lists->step;
+}
+
+static uint32_t scramble(uint32_t value, uint32_t seed) {
+  value = (value ^ seed) * 0x9e3779b1u;
+  value = (value ^ (value >> 15)) * 0x85ebca6bu;
+  return value ^ (value >> 13);
+}
+
+static uint32_t minimum(const bdag_similar *s, uint32_t place, uint32_t seed) {
+  uint32_t length, low = UINT32_MAX;
+  const uint32_t *list = list_of(s, place, &length);
+  for (uint32_t k = 0; k < length; k++) {
+    const uint32_t hash = scramble(list[k * s->lists->step], seed);
+    low = hash < low ? hash : low;
+  }
+  return low;
+}
+
+static uint64_t whole_hash(const bdag_similar *s, uint32_t place) {
+  uint32_t length;
+  const uint32_t *list = list_of(s, place, &length);
+  uint64_t hash = length;
+  for (uint32_t k = 0; k < length; k++)
+    hash = (hash ^ list[k * s->lists->step]) * 0x9e3779b97f4a7c15u + (hash >> 31);
+  return hash;
+}
+
+static int compare_items(const void *left, const void *right) {
+  const bdag_item *a = left, *b = right;
+  if (a->low != b->low) return a->low < b->low ? -1 : 1;
+  if (a->hash != b->hash) return a->hash < b->hash ? -1 : 1;
+  return a->place < b->place ? -1 : a->place > b->place;
+}
+
+static uint32_t chain_of(bdag_similar *s, uint32_t place) {
+  while (s->chain[place] != place) place = s->chain[place] = s->chain[s->chain[place]];
+  return place;
+}
+
+static void join(bdag_similar *s, uint32_t a, uint32_t b) {
+  s->link[a][s->link[a][0] == NO_ITEM ? 0 : 1] = b;
+  s->link[b][s->link[b][0] == NO_ITEM ? 0 : 1] = a;
+  s->chain[chain_of(s, a)] = chain_of(s, b);
+}
+
+static int is_end(const bdag_similar *s, uint32_t place) {
+  return s->link[place][1] == NO_ITEM;
+}
+
+/* One row of bits an item; entries are numbered as they come. Returns words a row, 0: no memory. */
+static uint32_t fill_bits(bdag_similar *s, const bdag_context *context, const bdag_item *items,
+                          uint32_t count) {
+  bdag_similar_work *work = s->work;
+  work->stamps++;
+  uint32_t known = 0, length;
+  for (uint32_t i = 0; i < count; i++) {
+    const uint32_t *list = list_of(s, items[i].place, &length);
+    for (uint32_t k = 0; k < length; k++) {
+      const uint32_t entry = list[k * s->lists->step];
+      if (work->stamp[entry] == work->stamps) continue;
+      work->stamp[entry] = work->stamps;
+      work->local[entry] = known++;
+    }
+  }
+  const uint32_t words = known / 64 + 1;
+  void *bits = work->bits;
+  if (bdag_grow(context, &bits, &work->bit_capacity, 0, (uint64_t)words * count,
+                sizeof *work->bits))
+    return 0;
+  work->bits = bits;
+  memset(work->bits, 0, (size_t)words * count * sizeof *work->bits);
+  for (uint32_t i = 0; i < count; i++) {
+    const uint32_t *list = list_of(s, items[i].place, &length);
+    for (uint32_t k = 0; k < length; k++) {
+      const uint32_t bit = work->local[list[k * s->lists->step]];
+      work->bits[(size_t)i * words + bit / 64] |= UINT64_C(1) << (bit % 64);
+    }
+  }
+  return words;
+}
+
+static uint32_t overlap(const bdag_similar *s, uint32_t words, uint32_t a, uint32_t b) {
+  const uint64_t *left = s->work->bits + (size_t)a * words;
+  const uint64_t *right = s->work->bits + (size_t)b * words;
+  uint32_t common = 0;
+  for (uint32_t w = 0; w < words; w++) common += (uint32_t)__builtin_popcountll(left[w] & right[w]);
+  return common;
+}
+
+/* The item that overlaps least with all others is taken for an end of the chain. */
+static uint32_t choose_start(const bdag_similar *s, uint32_t words, uint32_t count) {
+  uint32_t best = 0, least = UINT32_MAX;
+  for (uint32_t a = 0; a < count; a++) {
+    uint32_t sum = 0;
+    for (uint32_t b = 0; b < count; b++) sum += overlap(s, words, a, b);
+    if (sum < least) {
+      least = sum;
+      best = a;
+    }
+  }
+  return best;
+}
+
+static int chain_bucket(bdag_similar *s, const bdag_context *context, const bdag_item *items,
+                        uint32_t count) {
+  if (items[0].hash == items[count - 1].hash) {
+    for (uint32_t i = 1; i < count; i++) join(s, items[i - 1].place, items[i].place);
+    return 0;
+  }
+  const uint32_t words = fill_bits(s, context, items, count);
+  if (words == 0) return -1;
+  uint8_t used[BUCKET] = {0};
+  uint32_t at = choose_start(s, words, count);
+  used[at] = 1;
+  for (uint32_t step = 1; step < count; step++) {
+    uint32_t best = NO_ITEM, most = 0;
+    for (uint32_t b = 0; b < count; b++) {
+      if (used[b]) continue;
+      const uint32_t common = overlap(s, words, at, b);
+      if (best != NO_ITEM && common <= most) continue;
+      most = common;
+      best = b;
+    }
+    used[best] = 1;
+    join(s, items[at].place, items[best].place);
+    at = best;
+  }
+  return 0;
+}
+
+/* Equal lists may fill a bucket of any size; others are looked at 64 at a time. */
+static int chain_buckets(bdag_similar *s, const bdag_context *context, uint32_t count) {
+  for (uint32_t begin = 0; begin < count;) {
+    uint32_t end = begin + 1;
+    while (end < count && s->item[end].low == s->item[begin].low &&
+           (end - begin < BUCKET || s->item[end].hash == s->item[begin].hash))
+      end++;
+    if (end - begin > BUCKET && s->item[end - 1].hash != s->item[begin].hash) end = begin + BUCKET;
+    if (chain_bucket(s, context, s->item + begin, end - begin)) return -1;
+    begin = end;
+  }
+  return 0;
+}
+
+/* Ends of different chains that overlap by half or more are linked, best pairs of a bucket first. */
+static int link_bucket(bdag_similar *s, const bdag_context *context, const bdag_item *items,
+                       uint32_t count) {
+  const uint32_t words = fill_bits(s, context, items, count);
+  if (words == 0) return -1;
+  for (;;) {
+    uint32_t best_a = NO_ITEM, best_b = 0, most = 0, length;
+    for (uint32_t a = 0; a < count; a++) {
+      if (!is_end(s, items[a].place)) continue;
+      list_of(s, items[a].place, &length);
+      for (uint32_t b = a + 1; b < count; b++) {
+        if (!is_end(s, items[b].place)) continue;
+        const uint32_t common = overlap(s, words, a, b);
+        if (common <= most || 2 * common < length) continue;
+        if (chain_of(s, items[a].place) == chain_of(s, items[b].place)) continue;
+        most = common;
+        best_a = a;
+        best_b = b;
+      }
+    }
+    if (best_a == NO_ITEM) return 0;
+    join(s, items[best_a].place, items[best_b].place);
+  }
+}
+
+static int link_ends(bdag_similar *s, const bdag_context *context, uint32_t seed) {
+  uint32_t ends = 0;
+  for (uint32_t place = 0; place < s->count; place++)
+    if (is_end(s, place)) s->item[ends++] = (bdag_item){0, minimum(s, place, seed), place};
+  if (ends < 3) return 0;
+  qsort(s->item, ends, sizeof *s->item, compare_items);
+  for (uint32_t begin = 0; begin < ends;) {
+    uint32_t end = begin + 1;
+    while (end < ends && end - begin < BUCKET / 2 && s->item[end].low == s->item[begin].low) end++;
+    if (end - begin > 1 && link_bucket(s, context, s->item + begin, end - begin)) return -1;
+    begin = end;
+  }
+  return 0;
+}
+
+/* Walks the chains, those with the lowest entry first. */
+static void write_chains(bdag_similar *s, uint32_t *order) {
+  uint32_t ends = 0, length;
+  for (uint32_t place = 0; place < s->count; place++) {
+    if (!is_end(s, place)) continue;
+    const uint32_t *list = list_of(s, place, &length);
+    s->item[ends++] = (bdag_item){0, length > 0 ? list[0] : 0, place};
+  }
+  qsort(s->item, ends, sizeof *s->item, compare_items);
+  uint32_t written = 0;
+  for (uint32_t i = 0; i < ends; i++) {
+    uint32_t place = s->item[i].place, before = NO_ITEM;
+    if (s->chain[place] == NO_ITEM) continue;
+    while (place != NO_ITEM) {
+      order[written++] = s->given[place];
+      s->chain[place] = NO_ITEM;
+      const uint32_t next = s->link[place][0] != before ? s->link[place][0] : s->link[place][1];
+      before = place;
+      place = next;
+    }
+  }
+}
+
+static int find_chains(bdag_similar *s, const bdag_context *context) {
+  for (uint32_t place = 0; place < s->count; place++) {
+    s->item[place] = (bdag_item){whole_hash(s, place), minimum(s, place, 1), place};
+    s->link[place][0] = s->link[place][1] = NO_ITEM;
+    s->chain[place] = place;
+  }
+  qsort(s->item, s->count, sizeof *s->item, compare_items);
+  if (chain_buckets(s, context, s->count)) return -1;
+  for (uint32_t round = 0; round < LINK_ROUNDS; round++)
+    if (link_ends(s, context, 0x51ed27u * (round + 2))) return -1;
+  return 0;
+}
+
+int bdag_similar_create(bdag_similar_work *work, const bdag_context *context, uint32_t universe,
+                        uint32_t most) {
+  *work = (bdag_similar_work){.context = context};
+  work->local = bdag_allocate_array(context, universe, sizeof *work->local);
+  work->stamp = bdag_allocate_zeroed(context, universe, sizeof *work->stamp);
+  work->given = bdag_allocate_array(context, most, sizeof *work->given);
+  work->item = bdag_allocate_array(context, most, sizeof(bdag_item));
+  work->link = bdag_allocate_array(context, most, 2 * sizeof(uint32_t));
+  work->chain = bdag_allocate_array(context, most, sizeof *work->chain);
+  return work->local == NULL || work->stamp == NULL || work->given == NULL || work->item == NULL ||
+                 work->link == NULL || work->chain == NULL
+             ? -1
+             : 0;
+}
+
+void bdag_similar_destroy(bdag_similar_work *work) {
+  bdag_free(work->context, work->local);
+  bdag_free(work->context, work->stamp);
+  bdag_free(work->context, work->given);
+  bdag_free(work->context, work->item);
+  bdag_free(work->context, work->link);
+  bdag_free(work->context, work->chain);
+  bdag_free(work->context, work->bits);
+}
+
+int bdag_order_similar(bdag_similar_work *work, const bdag_lists *lists, uint32_t *order,
+                       uint32_t count) {
+  if (count < 2) return 0;
+  memcpy(work->given, order, count * sizeof *order);
+  bdag_similar s = {.lists = lists,
+                    .given = work->given,
+                    .count = count,
+                    .item = work->item,
+                    .link = work->link,
+                    .chain = work->chain,
+                    .work = work};
+  if (find_chains(&s, work->context)) return -1;
+  write_chains(&s, order);
+  return 0;
+}

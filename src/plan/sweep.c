@@ -1,0 +1,408 @@
+/* The backward program, in its order: ranges of rows from the last to the first; in each the pulls from
+ * dense panels, then the sweeps over irregular out-edges, rows with similar successors side by side;
+ * then the weight gradients of panels whose targets are all done. Irregular edges get their slots in the
+ * order in which the sweep meets them. May include base and network. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/build.h"
+
+/* Edges a task should have: some microseconds of work at 64 samples a tile. */
+#define TASK_EDGES 16384u
+#define GROUP_ROWS 32u
+/* Rows of a task with dense pulls: register tiles of six. */
+#define PULL_ROWS_STEP 6u
+
+typedef struct bdag_member {
+  uint32_t panel, position;
+} bdag_member;
+
+typedef struct bdag_backward {
+  bdag_build *build;
+  bdag_plan *plan;
+  uint64_t *member_offset; /* [rows + 2] panels that read a row */
+  bdag_member *member;
+  uint64_t *out_offset; /* [rows + 1] irregular out-edges of a row … */
+  uint32_t *out_length, *out_target;
+  uint64_t *out_place; /* places of those edges in the lists */
+  uint32_t *order;     /* [rows] rows of the range at hand */
+  bdag_similar_work similar;
+  uint64_t sweep_capacity, pull_capacity, term_capacity, task_capacity;
+  uint32_t panels_left; /* panels below it have no gradient task yet */
+  int failed;
+} bdag_backward;
+
+static int grow(bdag_backward *b, void *array, uint64_t *capacity, uint64_t used, uint64_t more,
+                size_t size) {
+  if (!b->failed && bdag_grow(b->build->context, array, capacity, used, used + more, size) != 0)
+    b->failed = 1;
+  return b->failed;
+}
+
+/* ---- Out-edges ----------------------------------------------------------------------------------- */
+
+static void list_members(bdag_backward *b) {
+  const bdag_plan *plan = b->plan;
+  uint64_t *next = b->member_offset + 1;
+  for (uint32_t p = 0; p < plan->panels; p++)
+    for (uint32_t k = 0; plan->panel[p].reaches && k < plan->panel[p].sources; k++)
+      next[plan->source[plan->panel[p].list + k] + 1]++;
+  for (uint32_t row = 0; row < plan->rows; row++) next[row + 1] += next[row];
+  for (uint32_t p = 0; p < plan->panels; p++)
+    for (uint32_t k = 0; plan->panel[p].reaches && k < plan->panel[p].sources; k++)
+      b->member[next[plan->source[plan->panel[p].list + k]]++] = (bdag_member){p, k};
+}
+
+typedef struct bdag_out_edge {
+  uint32_t target;
+  uint64_t place;
+} bdag_out_edge;
+
+static int compare_targets(const void *left, const void *right) {
+  const bdag_out_edge *a = left, *b = right;
+  if (a->target != b->target) return a->target < b->target ? -1 : 1;
+  return a->place < b->place ? -1 : a->place > b->place;
+}
+
+/* Short lists are the rule. */
+static void sort_out_edges(bdag_out_edge *edges, uint32_t count) {
+  if (count > 48) {
+    qsort(edges, count, sizeof *edges, compare_targets);
+    return;
+  }
+  for (uint32_t i = 1; i < count; i++) {
+    const bdag_out_edge edge = edges[i];
+    uint32_t j = i;
+    for (; j > 0 && compare_targets(&edges[j - 1], &edge) > 0; j--) edges[j] = edges[j - 1];
+    edges[j] = edge;
+  }
+}
+
+/* Irregular edges by source row, targets ascending. */
+static void list_out_edges(bdag_backward *b, bdag_out_edge *edges) {
+  const bdag_build *build = b->build;
+  const bdag_plan *plan = b->plan;
+  for (uint32_t row = 0; row < plan->rows; row++) {
+    const uint32_t u = plan->vertex_of_row[row];
+    uint32_t count = 0;
+    for (uint64_t i = build->out_offset[u]; i < build->out_offset[u + 1]; i++) {
+      const uint32_t target = plan->row_of_vertex[build->out[i].vertex];
+      const uint64_t place = build->list_offset[target] + build->out[i].edge;
+      if (plan->reaches[target] && build->slot[place] == BDAG_NONE)
+        edges[count++] = (bdag_out_edge){target, place};
+    }
+    sort_out_edges(edges, count);
+    const uint64_t at = b->out_offset[row];
+    for (uint32_t k = 0; k < count; k++) {
+      b->out_target[at + k] = edges[k].target;
+      b->out_place[at + k] = edges[k].place;
+    }
+    b->out_length[row] = count;
+    b->out_offset[row + 1] = at + count;
+  }
+}
+
+/* ---- Groups -------------------------------------------------------------------------------------- */
+
+static uint64_t term_edges(const bdag_backward *b, uint32_t row) {
+  uint64_t edges = 0;
+  for (uint64_t i = b->member_offset[row]; i < b->member_offset[row + 1]; i++)
+    edges += b->plan->panel[b->member[i].panel].targets;
+  return edges;
+}
+
+/* Whether a row can be pulled together with the row before it. */
+static int pulls_alike(const bdag_backward *b, uint32_t row) {
+  const uint64_t *offset = b->member_offset;
+  const uint64_t count = offset[row + 1] - offset[row];
+  if (count != offset[row] - offset[row - 1] || b->plan->in_loss[row] != b->plan->in_loss[row - 1])
+    return 0;
+  const bdag_member *now = b->member + offset[row], *before = b->member + offset[row - 1];
+  for (uint64_t i = 0; i < count; i++)
+    if (now[i].panel != before[i].panel || now[i].position != before[i].position + 1) return 0;
+  return 1;
+}
+
+/* Pulls of rows first … end−1. */
+static void add_pulls(bdag_backward *b, uint32_t first, uint32_t end) {
+  bdag_plan *plan = b->plan;
+  for (uint32_t row = first; row < end;) {
+    uint32_t stop = row + 1;
+    while (stop < end && pulls_alike(b, stop)) stop++;
+    const uint64_t begin = b->member_offset[row], terms = b->member_offset[row + 1] - begin;
+    if (terms > 0) {
+      if (grow(b, &plan->pull, &b->pull_capacity, plan->pulls, 1, sizeof *plan->pull) ||
+          grow(b, &plan->term, &b->term_capacity, plan->terms, terms, sizeof *plan->term))
+        return;
+      plan->pull[plan->pulls++] =
+          (bdag_pull_group){row, stop - row, plan->terms, (uint32_t)terms, !plan->in_loss[row]};
+      for (uint64_t i = begin; i < begin + terms; i++) {
+        const bdag_panel *panel = &plan->panel[b->member[i].panel];
+        plan->term[plan->terms++] =
+            (bdag_pull_term){panel->row, panel->targets, panel->step, b->member[i].panel,
+                             panel->slot + (uint64_t)b->member[i].position * panel->step};
+      }
+    }
+    row = stop;
+  }
+}
+
+static int has_terms(const bdag_backward *b, uint32_t row) {
+  return b->member_offset[row] < b->member_offset[row + 1];
+}
+
+static int sweeps_alike(const bdag_backward *b, const bdag_sweep_group *group, uint32_t row) {
+  const bdag_plan *plan = b->plan;
+  const uint32_t last = plan->sweep_row[group->first + group->rows - 1];
+  const int from_zero = !plan->in_loss[row] && !has_terms(b, row);
+  const int swept = b->out_length[row] > 0;
+  if (plan->activation[row] != group->activation || from_zero != group->from_zero ||
+      swept != group->swept ||
+      (plan->in_row[row] != BDAG_NO_ROW) != (plan->in_row[last] != BDAG_NO_ROW) ||
+      memcmp(&plan->activation_parameter[row], &group->activation_parameter, sizeof(double)) != 0)
+    return 0;
+  return !swept || group->rows < GROUP_ROWS;
+}
+
+/* Rows order[0] … order[count−1], which must not depend on each other unless `single`. */
+static void add_sweeps(bdag_backward *b, const uint32_t *order, uint32_t count, int single) {
+  bdag_plan *plan = b->plan;
+  const uint32_t first_group = plan->sweeps;
+  for (uint32_t i = 0; i < count; i++) {
+    const uint32_t row = order[i];
+    bdag_sweep_group *group = plan->sweeps > first_group ? &plan->sweep[plan->sweeps - 1] : NULL;
+    if (group == NULL || single || !sweeps_alike(b, group, row)) {
+      if (grow(b, &plan->sweep, &b->sweep_capacity, plan->sweeps, 1, sizeof *plan->sweep)) return;
+      group = &plan->sweep[plan->sweeps++];
+      *group = (bdag_sweep_group){.first = plan->swept,
+                                  .activation = plan->activation[row],
+                                  .activation_parameter = plan->activation_parameter[row],
+                                  .from_zero = !plan->in_loss[row] && !has_terms(b, row),
+                                  .consecutive = 1,
+                                  .swept = b->out_length[row] > 0};
+    }
+    if (group->rows > 0 && row != plan->sweep_row[plan->swept - 1] + 1) group->consecutive = 0;
+    group->rows++;
+    uint64_t entry = plan->sweep_offset[plan->swept];
+    for (uint32_t k = 0; k < b->out_length[row]; k++, entry++) {
+      plan->sweep_successor[entry] = b->out_target[b->out_offset[row] + k];
+      b->build->slot[b->out_place[b->out_offset[row] + k]] = plan->edge_base + 1 + entry;
+    }
+    plan->sweep_row[plan->swept++] = row;
+    plan->sweep_offset[plan->swept] = entry;
+  }
+}
+
+/* ---- Tasks --------------------------------------------------------------------------------------- */
+
+/* One task of rows: `lowest` … are the same rows as those in `order`, or the pulls are none. */
+static void add_rows_task(bdag_backward *b, const uint32_t *order, uint32_t count, int pulls,
+                          int single, int is_input) {
+  bdag_plan *plan = b->plan;
+  if (grow(b, &plan->backward_task, &b->task_capacity, plan->backward_tasks, 1,
+           sizeof *plan->backward_task))
+    return;
+  bdag_task task = {.kind = BDAG_TASK_ROWS,
+                    .is_input = (uint8_t)is_input,
+                    .first = plan->sweeps,
+                    .pull = plan->pulls};
+  for (uint32_t i = 0; i < count; i++)
+    task.edges += b->out_length[order[i]] + term_edges(b, order[i]);
+  if (pulls && single)
+    add_pulls(b, order[count - 1], order[0] + 1);
+  else if (pulls)
+    add_pulls(b, order[0], order[count - 1] + 1);
+  add_sweeps(b, order, count, single);
+  task.count = plan->sweeps - task.first;
+  task.pulls = plan->pulls - task.pull;
+  plan->backward_task[plan->backward_tasks++] = task;
+}
+
+/* Gradient tasks of the panels whose targets are all at or above `row`. */
+static void add_panel_tasks(bdag_backward *b, uint32_t row) {
+  bdag_plan *plan = b->plan;
+  bdag_task *task = NULL;
+  while (b->panels_left > 0 && plan->panel[b->panels_left - 1].row >= row) {
+    const bdag_panel *panel = &plan->panel[--b->panels_left];
+    if (!panel->reaches) continue;
+    const uint64_t edges = (uint64_t)panel->targets * panel->sources;
+    const int vertex = plan->options.granularity == BDAG_GRANULARITY_VERTEX;
+    if (task == NULL || vertex || task->edges + edges > TASK_EDGES ||
+        task->first != b->panels_left + 1) {
+      if (grow(b, &plan->backward_task, &b->task_capacity, plan->backward_tasks, 1,
+               sizeof *plan->backward_task))
+        return;
+      task = &plan->backward_task[plan->backward_tasks++];
+      *task = (bdag_task){.kind = BDAG_TASK_PANELS};
+    }
+    task->first = b->panels_left;
+    task->count++;
+    task->edges += edges;
+  }
+}
+
+/* Rows first … end−1 that do not depend on each other, in tasks worth their cost. */
+static void add_range(bdag_backward *b, uint32_t first, uint32_t end, int is_input) {
+  bdag_plan *plan = b->plan;
+  const bdag_lists lists = {b->out_offset, b->out_length, b->out_target, 1};
+  uint32_t count = 0;
+  int pulls = 0;
+  for (uint32_t row = first; row < end; row++) {
+    if (!plan->reaches[row]) continue;
+    b->order[count++] = row;
+    pulls |= has_terms(b, row);
+  }
+  if (!pulls && plan->options.amalgamation != BDAG_AMALGAMATE_OFF &&
+      bdag_order_similar(&b->similar, &lists, b->order, count))
+    b->failed = 1;
+  const uint32_t step = plan->options.granularity == BDAG_GRANULARITY_VERTEX ? 1
+                        : pulls                                              ? PULL_ROWS_STEP
+                                                                             : 1;
+  for (uint32_t begin = 0; begin < count && !b->failed;) {
+    uint64_t edges = 0;
+    uint32_t rows = 0;
+    while (begin + rows < count &&
+           (rows == 0 || rows % step != 0 ||
+            (edges < TASK_EDGES && plan->options.granularity != BDAG_GRANULARITY_VERTEX))) {
+      const uint32_t row = b->order[begin + rows];
+      if (pulls && rows > 0 && row != b->order[begin + rows - 1] + 1) break;
+      edges += b->out_length[row] + term_edges(b, row) + 8;
+      rows++;
+    }
+    add_rows_task(b, b->order + begin, rows, pulls, 0, is_input);
+    begin += rows;
+  }
+}
+
+/* A block whose rows depend on each other: one task, rows from the last to the first. */
+static void add_triangle(bdag_backward *b, const bdag_block *block) {
+  uint32_t count = 0;
+  for (uint32_t row = block->row + block->rows; row-- > block->row;)
+    if (b->plan->reaches[row]) b->order[count++] = row;
+  if (count == 0) return;
+  add_rows_task(b, b->order, count, b->order[0] - b->order[count - 1] + 1 == count, 1, 0);
+}
+
+static int has_own_edges(const bdag_plan *plan, const bdag_block *block) {
+  for (uint64_t i = plan->list_offset[block->row]; i < plan->list_offset[block->row + block->rows];
+       i++)
+    if (plan->list_source[i] >= block->row) return 1;
+  return 0;
+}
+
+static uint32_t level_of(const bdag_plan *plan, uint32_t row) {
+  return plan->level[plan->vertex_of_row[row]];
+}
+
+/* Blocks from the last to the first; between triangles ranges of one level. */
+static void add_all(bdag_backward *b) {
+  bdag_plan *plan = b->plan;
+  uint32_t end = plan->rows; /* rows from here on are done */
+  for (uint32_t i = plan->blocks; i-- > 0 && !b->failed;) {
+    const bdag_block *block = &plan->block[i];
+    const int triangle = has_own_edges(plan, block);
+    for (uint32_t row = block->row + block->rows; row-- > block->row && !b->failed;) {
+      const int range_begins =
+          row > plan->first_neuron && level_of(plan, row - 1) == level_of(plan, row)
+              ? row == block->row && i > 0 && has_own_edges(plan, &plan->block[i - 1])
+              : 1;
+      if (triangle || !range_begins) continue;
+      add_range(b, row, end, 0);
+      end = row;
+      add_panel_tasks(b, end);
+    }
+    if (!triangle) continue;
+    add_triangle(b, block);
+    end = block->row;
+    add_panel_tasks(b, end);
+  }
+  if (!b->failed) add_range(b, 0, plan->first_neuron, 1);
+}
+
+/* ---- Slots ---------------------------------------------------------------------------------------- */
+
+/* Edges that do not reach Loss come after those of the sweep; then lists and unions learn their slots. */
+static bdag_status number_edges(bdag_backward *b, bdag_error *error) {
+  bdag_build *build = b->build;
+  bdag_plan *plan = b->plan;
+  plan->live_entries = plan->sweep_offset[plan->swept];
+  uint64_t next = plan->edge_base + 1 + plan->live_entries;
+  for (uint64_t i = 0; i < build->edges; i++) {
+    if (build->slot[i] == BDAG_NONE) build->slot[i] = next++;
+    build->slot_of_edge[build->edge[i]] = build->slot[i];
+  }
+  plan->slot_count = next;
+  if (plan->slot_count - plan->edge_base > UINT32_MAX)
+    return bdag_fail(error, BDAG_ERROR_LIMIT,
+                     "%llu irregular edges are more than 2^32 - 1; split the network",
+                     (unsigned long long)(plan->slot_count - plan->edge_base));
+  const uint64_t listed = plan->list_offset[plan->rows];
+  plan->list_slot = bdag_allocate_array(build->context, listed, sizeof *plan->list_slot);
+  plan->union_slot =
+      bdag_allocate_array(build->context, plan->union_entries, sizeof *plan->union_slot);
+  if (plan->list_slot == NULL || plan->union_slot == NULL) return bdag_fail_memory(error);
+  for (uint64_t i = 0; i < listed; i++)
+    plan->list_slot[i] = (uint32_t)(build->slot[build->list_edge[i]] - plan->edge_base);
+  for (uint64_t i = 0; i < plan->union_entries; i++)
+    plan->union_slot[i] = build->union_edge[i] == BDAG_NO_EDGE
+                              ? 0
+                              : (uint32_t)(build->slot[build->union_edge[i]] - plan->edge_base);
+  return BDAG_OK;
+}
+
+static int allocate(bdag_backward *b) {
+  const bdag_build *build = b->build;
+  const bdag_context *context = build->context;
+  bdag_plan *plan = b->plan;
+  const uint64_t rows = plan->rows;
+  uint64_t members = 0;
+  for (uint32_t p = 0; p < plan->panels; p++) members += plan->panel[p].sources;
+  const uint64_t irregular = build->edges;
+  b->member_offset = bdag_allocate_zeroed(context, rows + 2, sizeof *b->member_offset);
+  b->member = bdag_allocate_array(context, members, sizeof *b->member);
+  b->out_offset = bdag_allocate_zeroed(context, rows + 1, sizeof *b->out_offset);
+  b->out_length = bdag_allocate_zeroed(context, rows, sizeof *b->out_length);
+  b->out_target = bdag_allocate_array(context, irregular, sizeof *b->out_target);
+  b->out_place = bdag_allocate_array(context, irregular, sizeof *b->out_place);
+  b->order = bdag_allocate_array(context, rows, sizeof *b->order);
+  plan->sweep_row = bdag_allocate_array(context, rows, sizeof *plan->sweep_row);
+  plan->sweep_offset = bdag_allocate_zeroed(context, rows + 1, sizeof *plan->sweep_offset);
+  plan->sweep_successor = bdag_allocate_array(context, irregular, sizeof *plan->sweep_successor);
+  return bdag_similar_create(&b->similar, context, plan->rows, plan->rows) != 0 ||
+         b->member_offset == NULL || b->member == NULL || b->out_offset == NULL ||
+         b->out_length == NULL || b->out_target == NULL || b->out_place == NULL ||
+         b->order == NULL || plan->sweep_row == NULL || plan->sweep_offset == NULL ||
+         plan->sweep_successor == NULL;
+}
+
+bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error) {
+  bdag_plan *plan = build->plan;
+  const bdag_context *context = build->context;
+  bdag_backward b = {.build = build, .plan = plan, .panels_left = plan->panels};
+  b.failed = allocate(&b);
+  bdag_status status = BDAG_ERROR_OUT_OF_MEMORY;
+  uint32_t most = 0;
+  for (uint32_t v = 0; v < build->vertices; v++)
+    if (build->out_degree[v] > most) most = build->out_degree[v];
+  bdag_out_edge *edges = bdag_allocate_array(context, most, sizeof *edges);
+  if (edges == NULL) b.failed = 1;
+  if (!b.failed) {
+    list_members(&b);
+    list_out_edges(&b, edges);
+    add_all(&b);
+  }
+  bdag_free(context, edges);
+  if (b.failed)
+    bdag_fail_memory(error);
+  else
+    status = number_edges(&b, error);
+  bdag_similar_destroy(&b.similar);
+  bdag_free(context, b.member_offset);
+  bdag_free(context, b.member);
+  bdag_free(context, b.out_offset);
+  bdag_free(context, b.out_length);
+  bdag_free(context, b.out_target);
+  bdag_free(context, b.out_place);
+  bdag_free(context, b.order);
+  return status;
+}
