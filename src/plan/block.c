@@ -17,8 +17,13 @@
 #define COST_LIST   3.5
 #define COST_ROW    2.0
 #define COST_WEIGHT 2.0
-/* A dense panel pays in both directions if that share of its weights exists. */
-#define PANEL_SHARE 0.6
+/* A dense panel pays in both directions if that share of its weights exists: a weight of a panel costs
+ * about 7 cycles forward and backward, an irregular edge about 22. Where its sources are not consecutive
+ * rows they are pulled one by one, and it pays later. */
+#define PANEL_SHARE           0.33
+#define PANEL_SHARE_SCATTERED 0.75
+/* Rows of a panel share that part of what the first one reads. */
+#define PANEL_OVERLAP 0.28
 
 typedef struct bdag_cut {
   bdag_build *build;
@@ -74,8 +79,9 @@ static uint32_t dense_rows(bdag_cut *cut, uint32_t first, int *same) {
     }
     own_edges += own;
     const uint64_t cells = (uint64_t)core.length * (rows + 1);
-    if (plan->reaches[first + rows] != plan->reaches[first] || common * 20 < core.length * 11 ||
-        common * 20 < (list.length - own) * 11 || own_edges * 12 > cells)
+    if (plan->reaches[first + rows] != plan->reaches[first] ||
+        common < PANEL_OVERLAP * core.length || common < PANEL_OVERLAP * (list.length - own) ||
+        own_edges * 12 > cells)
       break;
     const int equal = list.length == core.length &&
                       memcmp(list.source, core.source, core.length * sizeof *core.source) == 0;
@@ -88,7 +94,7 @@ static uint32_t dense_rows(bdag_cut *cut, uint32_t first, int *same) {
   return rows;
 }
 
-/* Sources that at least half of the rows read, ascending; returns their number. `entries` counts the
+/* Sources that at least a quarter of the rows read, ascending; returns their number. `entries` counts the
  * edges among them. They are of lower levels than all targets: the backward pass pulls them from all
  * targets of the panel, so even a target without an edge to them must be done by then. */
 static uint32_t find_columns(bdag_cut *cut, uint32_t first, uint32_t rows, uint64_t *entries) {
@@ -111,7 +117,7 @@ static uint32_t find_columns(bdag_cut *cut, uint32_t first, uint32_t rows, uint6
     }
   }
   *entries = 0;
-  const uint32_t least = plan->options.amalgamation == BDAG_AMALGAMATE_FORCED ? 1 : (rows + 1) / 2;
+  const uint32_t least = plan->options.amalgamation == BDAG_AMALGAMATE_FORCED ? 1 : (rows + 3) / 4;
   for (uint32_t i = 0; i < known; i++) {
     const uint32_t source = cut->column[i];
     if (cut->count[source] < least) continue;
@@ -159,7 +165,6 @@ static void add_panel(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t col
   if (grow(cut, &plan->panel, &cut->panel_capacity, plan->panels, 1, sizeof *plan->panel) ||
       grow(cut, &plan->source, &cut->source_capacity, plan->sources, columns, sizeof *plan->source))
     return;
-  sort_columns(cut->column, columns);
   bdag_panel panel = {.row = first,
                       .targets = rows,
                       .sources = columns,
@@ -189,6 +194,12 @@ static void add_panel(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t col
   plan->panel[plan->panels++] = panel;
 }
 
+static double least_share(const bdag_cut *cut, uint32_t columns) {
+  uint32_t consecutive = 0;
+  for (uint32_t k = 1; k < columns; k++) consecutive += cut->column[k] == cut->column[k - 1] + 1;
+  return consecutive * 5 >= columns * 4 ? PANEL_SHARE : PANEL_SHARE_SCATTERED;
+}
+
 /* Rows of a dense block beginning at `first`, 0 if there is none; its panel is made. */
 static uint32_t cut_dense(bdag_cut *cut, uint32_t first) {
   const bdag_plan *plan = cut->build->plan;
@@ -200,7 +211,8 @@ static uint32_t cut_dense(bdag_cut *cut, uint32_t first) {
   uint64_t entries;
   const uint32_t columns = find_columns(cut, first, rows, &entries);
   if (columns < 4 && !(forced && columns > 0)) return 0;
-  if (!forced && (double)entries < PANEL_SHARE * rows * columns) return 0;
+  sort_columns(cut->column, columns);
+  if (!forced && (double)entries < least_share(cut, columns) * rows * columns) return 0;
   add_panel(cut, first, rows, columns);
   return rows;
 }

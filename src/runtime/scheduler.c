@@ -93,7 +93,7 @@ __attribute__((noinline)) static void work_off(bdag_run *run, bdag_task_list lis
 __attribute__((noinline, no_sanitize("thread"))) static void share(bdag_run *run,
                                                                    bdag_task_list list) {
   atomic_fetch_add_explicit(&run->running, 1, memory_order_relaxed);
-#pragma omp task firstprivate(run, list) untied
+#pragma omp task firstprivate(run, list)
   work_off(run, list);
 }
 

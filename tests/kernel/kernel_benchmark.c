@@ -122,6 +122,7 @@ static bdag_sweep_job sweep_job(bench *b) {
                           .offset = b->offset,
                           .row = b->source,
                           .rows = SOURCES,
+                          .row_limit = SOURCES,
                           .out = b->rows,
                           .in_grad = b->targets,
                           .out_grad = b->result_rows,

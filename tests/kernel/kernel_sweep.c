@@ -17,9 +17,9 @@ typedef struct sweep {
   const bdag_kernels *kernels;
   _Alignas(64) row_set out, in_grad, before, out_grad, again;
   entry_set weights, gradient_before, gradient, gradient_again;
-  uint32_t row[ROWS], rows;
+  uint32_t rows;
   uint64_t offset[ROWS + 1];
-  uint32_t *successor, *guard;
+  uint32_t *successor, *guard, *row, *row_guard;
   size_t count;
   int pulls, dots, from_zero, accumulate;
   uint32_t ahead;
@@ -37,12 +37,14 @@ static void begin(generator *random, sweep *x, const bdag_kernels *kernels) {
   fill_numbers(random, type, x->weights, ENTRY_LIMIT + 8);
   fill_numbers(random, type, x->gradient_before, ENTRY_LIMIT + 8);
   if (x->guard == NULL) x->guard = (uint32_t *)guarded_end(ENTRY_LIMIT * sizeof(uint32_t));
+  if (x->row_guard == NULL) x->row_guard = (uint32_t *)guarded_end(ROWS * sizeof(uint32_t));
 }
 
-/* The numbers of successors end where memory does. */
+/* The numbers of successors and of rows end where memory does. */
 static void draw(generator *random, sweep *x, uint32_t rows, uint32_t most, size_t count) {
   uint32_t order[ROWS];
   for (uint32_t i = 0; i < ROWS; i++) order[i] = i;
+  x->row = x->row_guard - rows;
   for (uint32_t i = 0; i < rows; i++) {
     const uint32_t j = i + below(random, ROWS - i);
     x->row[i] = order[j];
@@ -69,6 +71,7 @@ static void run(const sweep *x, row_set out_grad, entry_set gradient, uint32_t f
                               .offset = x->offset + first,
                               .row = x->row + first,
                               .rows = rows,
+                              .row_limit = x->rows - first,
                               .out = plus(type, x->out, t),
                               .in_grad = plus(type, x->in_grad, t),
                               .out_grad = x->pulls ? plus(type, out_grad, t) : NULL,

@@ -1,4 +1,4 @@
-/* Kernels on rows alone, of every instruction set and type: transpose, sum, finiteness. */
+/* Kernels on rows alone, of every instruction set and type: transpose, finiteness. */
 #include <criterion/criterion.h>
 #include <float.h>
 #include <string.h>
@@ -33,24 +33,6 @@ Test(transpose, all_shapes) {
     for (size_t rows = 0; rows <= SIDE - 2; rows++)
       for (size_t columns = 0; columns <= SIDE - 2; columns++)
         check_transpose(kernels_at(n), from, rows, columns);
-  }
-}
-
-Test(row_sum, all_counts) {
-  static row x;
-  generator random = {32};
-  for (int n = 0; kernels_at(n) != NULL; n++) {
-    const bdag_type type = kernels_at(n)->type;
-    for (size_t count = 0; count <= 256; count += BDAG_ROW_QUANTUM)
-      for (int round = 0; round < 8; round++) {
-        fill_numbers(&random, type, x.bytes, count);
-        for (size_t i = count; i < ROW_LIMIT; i++) set(type, x.bytes, i, NAN);
-        exact_sum sum = {0};
-        for (size_t i = 0; i < count; i++) add_product(&sum, 1, get(type, x.bytes, i));
-        const double value = kernels_at(n)->row_sum(x.bytes, count);
-        cr_assert(is_close(type, value, &sum), "%s: sum of %zu: %.18g instead of %.18Lg",
-                  kernels_name(kernels_at(n)), count, value, sum.sum);
-      }
   }
 }
 
