@@ -29,7 +29,7 @@ static const struct argp_option source_options[] = {
      "standard input. Columns after the network's inputs are targets",
      2},
     {"labels", KEY_LABELS, "FILE", 0, "Targets, when they lie in a file of their own", 2},
-    {"data-format", KEY_FORMAT, "NAME", 0, "auto (default), csv, idx, npy or fann", 2},
+    {"data-format", KEY_FORMAT, "NAME", 0, "Of the samples: auto (default), csv, idx, npy or fann", 2},
     {"header", KEY_HEADER, "WHEN", 0,
      "Whether the first line of a CSV file holds names: auto (default), yes or no", 2},
     {"delimiter", KEY_DELIMITER, "CHAR", 0,
