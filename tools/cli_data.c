@@ -71,13 +71,18 @@ static int find_targets(const cli_data *data, const cli_source *source, uint32_t
 static int load_labels(cli_data *data, bdag_context *context, const cli_source *source,
                        bdag_type type, uint64_t targets) {
   if (targets == 0) return cli_fail("--labels: the network's loss takes no targets");
-  if (load_table(&data->label_table, context, source->labels, source, type, 1.0) != CLI_OK)
+  cli_source own = *source;
+  own.format = BDAG_DATA_AUTO; /* --data-format speaks of the samples */
+  if (load_table(&data->label_table, context, own.labels, &own, type, 1.0) != CLI_OK)
     return CLI_FAILED;
   const char *name = shown(source->labels);
   if (bdag_table_columns(data->label_table) != targets)
-    return cli_fail("%s: %llu columns, but the network's loss takes %llu target%s a sample", name,
+    return cli_fail("%s: %llu columns, but the network's loss takes %llu target%s a sample%s", name,
                     (unsigned long long)bdag_table_columns(data->label_table),
-                    (unsigned long long)targets, targets == 1 ? "" : "s");
+                    (unsigned long long)targets, targets == 1 ? "" : "s",
+                    bdag_table_columns(data->label_table) == 1
+                        ? "; one class index a sample suits cross_entropy"
+                        : "");
   if (bdag_table_rows(data->label_table) != data->samples.count)
     return cli_fail("%s: %llu rows, but %s has %llu", name,
                     (unsigned long long)bdag_table_rows(data->label_table), shown(source->data),

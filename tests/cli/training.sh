@@ -113,6 +113,8 @@ check "a column too many" fails 1 "4 columns, but the network takes 2 inputs and
 head -10 y.csv >short.csv
 run train net.json --data x.csv --labels short.csv -o a.json
 check "labels that are too few" fails 1 "short.csv: 10 rows, but x.csv has 600"
+run train net.json --loss mse --data x.csv --labels y.csv -o a.json
+check "labels of another kind" fails 1 "y.csv: 1 columns, .* 2 targets a sample; one class index"
 sed '17s/,[01]$/,2/' rows.csv >class.csv
 run train net.json --data class.csv -o a.json
 check "a class that does not exist" ended 1
