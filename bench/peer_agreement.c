@@ -16,9 +16,10 @@ typedef struct agreement {
 } agreement;
 
 static int accept(const agreement *a, const char *what, const bench_distance *distance) {
-  const double relative = bench_distance_relative(distance);
-  if (relative <= a->tolerance && distance->off <= distance->count / 1000) return 1;
-  snprintf(a->note, a->size, "%s differ from backdag's by %.2g of their norm", what, relative);
+  if (bench_distance_is_small(distance, a->tolerance)) return 1;
+  snprintf(a->note, a->size, "%s differ from backdag's by %.2g of their norm; %llu of %llu are off",
+           what, bench_distance_relative(distance), (unsigned long long)distance->off,
+           (unsigned long long)distance->count);
   return 0;
 }
 

@@ -26,13 +26,17 @@ typedef struct bench_liveness {
  * inputs. Returns the status of the pass. */
 bdag_status bench_liveness_count(bench_subject *subject, bench_liveness *liveness);
 
-/* Compares values[count] with expected[count]: relative distance of the two in the Euclidean norm, and
- * how many elements are off by more than 1 % of their size and the root mean square. */
+/* Distance of numbers from those expected, in the Euclidean norm. Elements that are off by more than
+ * 1 % of their size and the root mean square are kept apart: where in(v) lies so near a kink that
+ * rounding decides, a few of them are right. */
 typedef struct bench_distance {
-  double difference, norm, largest; /* sums of squares; largest |expected| */
+  double difference, difference_off, norm; /* sums of squares */
   uint64_t count, off;
 } bench_distance;
 void bench_distance_add(bench_distance *distance, double value, double expected, double rms);
+/* Of the elements that are not off, relative to the norm of all. */
 double bench_distance_relative(const bench_distance *distance);
+/* Relative distance at most `tolerance`; at most one of 1000 off, these by at most 1 % of the norm. */
+int bench_distance_is_small(const bench_distance *distance, double tolerance);
 
 #endif

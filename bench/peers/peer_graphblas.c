@@ -10,7 +10,8 @@
 
 static const peer_problem *problem;
 static uint64_t layers, batch;
-/* Into layer l: weight[target][source], its transpose; out and in_grad are [batch][vertices]. */
+/* Into layer l: weight[target][source], its transpose; out and in_grad are [vertices][batch], so that
+ * products run along rows. */
 static GrB_Matrix *weight, *transposed, *out, *in_grad, *gradient, *biases;
 static GrB_Matrix *alive; /* 1 where relu' is 1 */
 static double loss;
@@ -75,20 +76,20 @@ static int build_weights(void) {
 
 static void build_rows(void) {
   for (uint64_t l = 0; l < layers; l++) {
-    out[l] = full(batch, size_of(l), 0.0f);
-    in_grad[l] = full(batch, size_of(l), 0.0f);
-    alive[l] = full(batch, size_of(l), 0.0f);
+    out[l] = full(size_of(l), batch, 0.0f);
+    in_grad[l] = full(size_of(l), batch, 0.0f);
+    alive[l] = full(size_of(l), batch, 0.0f);
     /* The biases as rows to start the sums from. */
-    biases[l] = full(batch, size_of(l), 0.0f);
+    biases[l] = full(size_of(l), batch, 0.0f);
     for (GrB_Index j = 0; j < size_of(l); j++) {
       const float bias = problem->bias[problem->layer_first[l] + j];
       if (bias != 0.0f)
-        CHECK(GrB_Matrix_assign_FP32(biases[l], NULL, NULL, bias, GrB_ALL, batch, &j, 1, NULL));
+        CHECK(GrB_Matrix_assign_FP32(biases[l], NULL, NULL, bias, &j, 1, GrB_ALL, batch, NULL));
     }
   }
   for (uint64_t s = 0; s < batch; s++)
     for (GrB_Index j = 0; j < size_of(0); j++)
-      CHECK(GrB_Matrix_setElement_FP32(out[0], problem->x[s * size_of(0) + j], s, j));
+      CHECK(GrB_Matrix_setElement_FP32(out[0], problem->x[s * size_of(0) + j], j, s));
   CHECK(GrB_Matrix_wait(out[0], GrB_MATERIALIZE));
 }
 
@@ -120,39 +121,51 @@ static const char *prepare(const peer_problem *p, const char **reason) {
 
 static void forward(void) {
   for (uint64_t l = 1; l < layers; l++) {
-    CHECK(GrB_Matrix_assign(out[l], NULL, NULL, biases[l], GrB_ALL, batch, GrB_ALL, size_of(l),
+    CHECK(GrB_Matrix_assign(out[l], NULL, NULL, biases[l], GrB_ALL, size_of(l), GrB_ALL, batch,
                             NULL));
-    CHECK(GrB_mxm(out[l], NULL, GrB_PLUS_FP32, GrB_PLUS_TIMES_SEMIRING_FP32, out[l - 1],
-                  transposed[l], NULL));
+    CHECK(GrB_mxm(out[l], NULL, GrB_PLUS_FP32, GrB_PLUS_TIMES_SEMIRING_FP32, weight[l], out[l - 1],
+                  NULL));
     if (problem->activation[problem->layer_first[l]] == BDAG_RELU)
       CHECK(
           GrB_Matrix_apply_BinaryOp2nd_FP32(out[l], NULL, NULL, GrB_MAX_FP32, out[l], 0.0f, NULL));
   }
 }
 
-/* Mean squared error over the last layer, through the raw arrays of the full matrices. */
-static void loss_gradient(void) {
-  const uint64_t last = layers - 1, count = batch * size_of(last);
-  const float scale = 2.0f / (float)count;
-  void *o = NULL, *g = NULL;
-  GrB_Index o_size, g_size;
+/* The numbers of a full matrix, taken out of it; to be put back. */
+static float *unpack(GrB_Matrix matrix, GrB_Index *size, uint64_t count) {
+  void *values = NULL;
   bool iso;
-  CHECK(GxB_Matrix_unpack_FullR(out[last], &o, &o_size, &iso, NULL));
-  CHECK(GxB_Matrix_unpack_FullR(in_grad[last], &g, &g_size, &iso, NULL));
-  if (g_size < count * sizeof(float)) {
-    free(g);
-    g_size = count * sizeof(float);
-    g = malloc(g_size);
-  }
+  CHECK(GxB_Matrix_unpack_FullR(matrix, &values, size, &iso, NULL));
+  if (!iso) return values;
+  /* One number stands for all. */
+  float *all = malloc(count * sizeof *all);
+  for (uint64_t i = 0; i < count; i++) all[i] = *(float *)values;
+  free(values);
+  *size = count * sizeof *all;
+  return all;
+}
+
+static void pack(GrB_Matrix matrix, float *values, GrB_Index size) {
+  void *raw = values;
+  CHECK(GxB_Matrix_pack_FullR(matrix, &raw, size, false, NULL));
+}
+
+/* Mean squared error over the last layer. */
+static void loss_gradient(void) {
+  const uint64_t last = layers - 1, n = size_of(last), count = batch * n;
+  const float scale = 2.0f / (float)count;
+  GrB_Index o_size, g_size;
+  float *o = unpack(out[last], &o_size, count), *g = unpack(in_grad[last], &g_size, count);
   loss = 0.0;
-  for (uint64_t i = 0; i < count; i++) {
-    const float difference = ((float *)o)[i] - problem->targets[i];
-    loss += (double)difference * difference;
-    ((float *)g)[i] = scale * difference;
-  }
+  for (uint64_t j = 0; j < n; j++)
+    for (uint64_t s = 0; s < batch; s++) {
+      const float difference = o[j * batch + s] - problem->targets[s * n + j];
+      loss += (double)difference * difference;
+      g[j * batch + s] = scale * difference;
+    }
   loss /= (double)count;
-  CHECK(GxB_Matrix_pack_FullR(out[last], &o, o_size, false, NULL));
-  CHECK(GxB_Matrix_pack_FullR(in_grad[last], &g, g_size, false, NULL));
+  pack(out[last], o, o_size);
+  pack(in_grad[last], g, g_size);
 }
 
 static void both(void) {
@@ -167,23 +180,22 @@ static void both(void) {
     }
     /* Only where there is an edge. */
     CHECK(GrB_mxm(gradient[l], weight[l], NULL, GrB_PLUS_TIMES_SEMIRING_FP32, in_grad[l],
-                  out[l - 1], GrB_DESC_ST0));
+                  out[l - 1], GrB_DESC_ST1));
     if (l == 1) break;
-    CHECK(GrB_Matrix_assign_FP32(in_grad[l - 1], NULL, NULL, 0.0f, GrB_ALL, batch, GrB_ALL,
-                                 size_of(l - 1), NULL));
-    CHECK(GrB_mxm(in_grad[l - 1], NULL, GrB_PLUS_FP32, GrB_PLUS_TIMES_SEMIRING_FP32, in_grad[l],
-                  weight[l], NULL));
+    CHECK(GrB_Matrix_assign_FP32(in_grad[l - 1], NULL, NULL, 0.0f, GrB_ALL, size_of(l - 1), GrB_ALL,
+                                 batch, NULL));
+    CHECK(GrB_mxm(in_grad[l - 1], NULL, GrB_PLUS_FP32, GrB_PLUS_TIMES_SEMIRING_FP32, transposed[l],
+                  in_grad[l], NULL));
   }
 }
 
 static void publish_forward(void) {
-  const GrB_Index outputs = size_of(layers - 1);
+  const uint64_t n = size_of(layers - 1);
+  GrB_Index size;
+  float *values = unpack(out[layers - 1], &size, batch * n);
   for (uint64_t s = 0; s < batch; s++)
-    for (GrB_Index j = 0; j < outputs; j++) {
-      float value = 0.0f;
-      GrB_Matrix_extractElement_FP32(&value, out[layers - 1], s, j);
-      problem->y[s * outputs + j] = value;
-    }
+    for (uint64_t j = 0; j < n; j++) problem->y[s * n + j] = values[j * batch + s];
+  pack(out[layers - 1], values, size);
 }
 
 static void publish_both(void) {
@@ -198,15 +210,14 @@ static void publish_both(void) {
                                      problem->source[e] - problem->layer_first[l - 1]);
       problem->result_weight[e] = value;
     }
-    for (GrB_Index j = 0; j < size_of(l); j++) {
+    GrB_Index size;
+    float *rows = unpack(in_grad[l], &size, batch * size_of(l));
+    for (uint64_t j = 0; j < size_of(l); j++) {
       double sum = 0.0;
-      for (uint64_t s = 0; s < batch; s++) {
-        float value = 0.0f;
-        GrB_Matrix_extractElement_FP32(&value, in_grad[l], s, j);
-        sum += value;
-      }
+      for (uint64_t s = 0; s < batch; s++) sum += rows[j * batch + s];
       problem->result_bias[problem->layer_first[l] + j] = sum;
     }
+    pack(in_grad[l], rows, size);
   }
 }
 

@@ -1,5 +1,6 @@
 /* Wrong results and dead gradients are refused, right ones accepted. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <string.h>
 
 #include "run_cases.h"
@@ -76,13 +77,31 @@ Test(verify, one_wrong_weight_is_seen) {
 Test(verify, distances) {
   bench_distance distance = {0};
   bench_distance_add(&distance, 3.0, 3.0, 1.0);
-  bench_distance_add(&distance, 4.5, 4.0, 1.0);
+  bench_distance_add(&distance, 4.05, 4.0, 1.0);
   cr_assert_eq(distance.count, 2);
-  cr_assert_eq(distance.off, 1);
-  cr_assert(bench_distance_relative(&distance) > 0.0999 &&
-            bench_distance_relative(&distance) < 0.1001);
+  cr_assert_eq(distance.off, 0);
+  cr_assert(bench_distance_relative(&distance) > 0.00999 &&
+            bench_distance_relative(&distance) < 0.01001);
+  cr_assert(bench_distance_is_small(&distance, 0.011));
+  cr_assert_not(bench_distance_is_small(&distance, 0.009));
   const bench_distance none = {0};
   cr_assert_eq(bench_distance_relative(&none), 0.0);
+}
+
+Test(verify, few_elements_may_be_off_and_by_little) {
+  bench_distance distance = {0};
+  for (int i = 0; i < 1999; i++) bench_distance_add(&distance, 1.0, 1.0, 1.0);
+  bench_distance_add(&distance, 1.2, 1.0, 1.0);
+  cr_assert_eq(distance.off, 1);
+  cr_assert(bench_distance_is_small(&distance, 1e-6));
+  bench_distance much = distance, many = distance;
+  bench_distance_add(&much, 2.0, 1.0, 1.0);
+  cr_assert_not(bench_distance_is_small(&much, 1e-6));
+  bench_distance_add(&many, 1.2, 1.0, 1.0);
+  bench_distance_add(&many, 1.2, 1.0, 1.0);
+  cr_assert_not(bench_distance_is_small(&many, 1e-6));
+  bench_distance_add(&distance, NAN, 1.0, 1.0);
+  cr_assert_not(bench_distance_is_small(&distance, 1e-6));
 }
 
 Test(verify, challenge_weights_are_no_measurement_of_a_backward_pass) {
