@@ -33,6 +33,10 @@ static void give_row(bdag_build *build, uint32_t v) {
 static void announce_row(bdag_build *build, uint32_t row, uint32_t *filled) {
   const uint32_t u = build->plan->vertex_of_row[row];
   for (uint64_t i = build->out_offset[u]; i < build->out_offset[u + 1]; i++) {
+    const uint32_t v = build->out[i].vertex;
+    __builtin_prefetch(&build->in[build->in_offset[v] + filled[v]], 1);
+  }
+  for (uint64_t i = build->out_offset[u]; i < build->out_offset[u + 1]; i++) {
     const uint32_t v = build->out[i].vertex, place = filled[v]++;
     build->in[build->in_offset[v] + place] = (bdag_half_edge){row, build->out[i].edge};
     build->out[i].edge = place;

@@ -87,6 +87,10 @@ static void list_out_edges(bdag_backward *b, bdag_out_edge *edges) {
     uint32_t count = 0;
     for (uint64_t i = build->out_offset[u]; i < build->out_offset[u + 1]; i++) {
       const uint32_t target = plan->row_of_vertex[build->out[i].vertex];
+      __builtin_prefetch(&build->slot[build->list_offset[target] + build->out[i].edge]);
+    }
+    for (uint64_t i = build->out_offset[u]; i < build->out_offset[u + 1]; i++) {
+      const uint32_t target = plan->row_of_vertex[build->out[i].vertex];
       const uint64_t place = build->list_offset[target] + build->out[i].edge;
       if (plan->reaches[target] && build->slot[place] == BDAG_NONE)
         edges[count++] = (bdag_out_edge){target, place};
@@ -328,6 +332,7 @@ static bdag_status number_edges(bdag_backward *b, bdag_error *error) {
   plan->live_entries = plan->sweep_offset[plan->swept];
   uint64_t next = plan->edge_base + 1 + plan->live_entries;
   for (uint64_t i = 0; i < build->edges; i++) {
+    if (i + 16 < build->edges) __builtin_prefetch(&build->slot_of_edge[build->edge[i + 16]], 1);
     if (build->slot[i] == BDAG_NONE) build->slot[i] = next++;
     build->slot_of_edge[build->edge[i]] = build->slot[i];
   }

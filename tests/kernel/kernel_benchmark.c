@@ -8,8 +8,8 @@
 
 #define COUNT   64
 #define SOURCES 32
-#define TARGETS 12
-#define STEP    16
+#define TARGETS 30
+#define STEP    32
 #define CLASSES 10
 
 /* Operands of all kernels, and how many elements one call handles. */
