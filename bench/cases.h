@@ -29,8 +29,9 @@ typedef struct bench_case {
   uint32_t batches[BENCH_BATCHES]; /* defaults, 0 ends */
   uint32_t phases;                 /* default phases, bits */
   int in_default_set;
-  double alive;    /* share of in_grads that must differ from 0 for a backward pass to count */
-  double input_on; /* > 0: inputs are 0 or 1, 1 with this probability; 0: normal */
+  double alive;     /* share of in_grads that must differ from 0 for a backward pass to count */
+  double input_on;  /* > 0: inputs are 0 or 1, 1 with this probability; 0: normal */
+  double gigabytes; /* of memory wanted, 0: few */
 } bench_case;
 
 extern const bench_case bench_cases[];

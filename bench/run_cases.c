@@ -242,9 +242,30 @@ static double units_of(const bench_settings *settings, const bench_case *the_cas
          __builtin_popcount(phases & ~BENCH_PASSES);
 }
 
+/* Gigabytes that the system would give without pushing others out; 0 if it does not say. */
+static double available_gigabytes(void) {
+  FILE *file = fopen("/proc/meminfo", "re");
+  char line[128];
+  unsigned long long kibibytes = 0;
+  while (file != NULL && fgets(line, sizeof line, file) != NULL)
+    if (sscanf(line, "MemAvailable: %llu", &kibibytes) == 1) break;
+  if (file != NULL) fclose(file);
+  return (double)kibibytes * 1024e-9;
+}
+
+static int is_too_large(const run_state *state, const bench_case *the_case) {
+  const double here = available_gigabytes();
+  if (the_case == NULL || here == 0.0 || the_case->gigabytes <= here) return 0;
+  bench_progress_clear(state->settings);
+  fprintf(stderr, "backdag-bench: %s is left out: it wants %.0f GB of memory, %.1f are free\n",
+          the_case->name, the_case->gigabytes, here);
+  return 1;
+}
+
 static void run_case(run_state *state, const bench_case *the_case, const char *path) {
   const bench_settings *settings = state->settings;
   const char *name = the_case != NULL ? the_case->name : path;
+  if (is_too_large(state, the_case)) return;
   bench_progress(settings, name, state->done, state->total, bench_now() - state->begin);
   bench_subject *subject = bench_subject_create(state->context, settings, the_case, path);
   if (subject == NULL) {

@@ -103,7 +103,7 @@ bench_subject *bench_subject_create(bdag_context *context, const bench_settings 
   return subject;
 }
 
-static void unconfigure(bench_member *member) {
+void bench_member_unconfigure(bench_member *member) {
   bdag_trainer_destroy(member->trainer);
   bdag_engine_destroy(member->engine);
   bdag_weights_release(member->weights);
@@ -121,7 +121,7 @@ void bench_subject_destroy(bench_subject *subject) {
   if (subject == NULL) return;
   for (uint64_t i = 0; i < subject->member_count; i++) {
     bench_member *member = &subject->member[i];
-    unconfigure(member);
+    bench_member_unconfigure(member);
     bdag_plan_release(member->plan);
     bdag_network_destroy(member->network);
     bench_graph_destroy(member->graph);
@@ -175,7 +175,8 @@ bdag_status bench_subject_configure(bench_subject *subject, uint64_t batch, uint
   subject->batch = batch;
   subject->threads = threads;
   subject->engine_bytes = 0;
-  for (uint64_t i = 0; i < subject->member_count; i++) unconfigure(&subject->member[i]);
+  for (uint64_t i = 0; i < subject->member_count; i++)
+    bench_member_unconfigure(&subject->member[i]);
   for (uint64_t i = 0; i < subject->member_count; i++) {
     const bdag_status status = configure_member(subject, &subject->member[i], i, step);
     if (status != BDAG_OK) return status;

@@ -51,6 +51,9 @@ void bench_subject_destroy(bench_subject *subject);
 bdag_status bench_subject_configure(bench_subject *subject, uint64_t batch, uint32_t threads,
                                     int step);
 
+/* Releases what bench_subject_configure made for one member. */
+void bench_member_unconfigure(bench_member *member);
+
 /* The timed run of a phase, as bench_alternative wants it; `user` is the subject. NaN: failed. */
 double (*bench_subject_run(bench_phase phase))(void *user, uint64_t repetitions);
 
