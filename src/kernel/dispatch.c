@@ -6,6 +6,9 @@
   void bdag_##type##_panel_##isa(const bdag_panel_job *job);                                       \
   void bdag_##type##_union_panel_##isa(const bdag_union_job *job);                                 \
   void bdag_##type##_list_##isa(const bdag_list_job *job);                                         \
+  void bdag_##type##_panel_single_##isa(const bdag_panel_job *job);                                \
+  void bdag_##type##_union_single_##isa(const bdag_union_job *job);                                \
+  void bdag_##type##_list_single_##isa(const bdag_list_job *job);                                  \
   void bdag_##type##_sweep_##isa(const bdag_sweep_job *job);                                       \
   void bdag_##type##_weight_grad_##isa(const bdag_weight_grad_job *job);                           \
   void bdag_##type##_weight_grad_transposed_##isa(const bdag_weight_grad_job *job);                \
@@ -24,7 +27,9 @@
 #define KERNELS(isa_number, type_number, type, isa)                                                \
   {                                                                                                \
     isa_number, type_number, bdag_##type##_panel_##isa, bdag_##type##_union_panel_##isa,           \
-        bdag_##type##_list_##isa, bdag_##type##_sweep_##isa, bdag_##type##_weight_grad_##isa,      \
+        bdag_##type##_list_##isa, bdag_##type##_panel_single_##isa,                                \
+        bdag_##type##_union_single_##isa, bdag_##type##_list_single_##isa,                         \
+        bdag_##type##_sweep_##isa, bdag_##type##_weight_grad_##isa,                                \
         bdag_##type##_weight_grad_transposed_##isa, bdag_##type##_transpose_##isa,                 \
         bdag_##type##_row_sum_##isa, bdag_##type##_finite_##isa, bdag_##type##_activate_##isa,     \
         bdag_##type##_derive_##isa, bdag_##type##_loss_##isa                                       \

@@ -122,6 +122,11 @@ typedef struct bdag_kernels {
   void (*panel)(const bdag_panel_job *job);
   void (*union_panel)(const bdag_union_job *job);
   void (*list)(const bdag_list_job *job);
+  /* The same sums for one sample: `rows` and `target` are single numbers, `count` and strides do not
+   * matter, source_step is the panel's and target_step 1. panel_single and union_single want `initial`. */
+  void (*panel_single)(const bdag_panel_job *job);
+  void (*union_single)(const bdag_union_job *job);
+  void (*list_single)(const bdag_list_job *job);
   void (*sweep)(const bdag_sweep_job *job);
   void (*weight_grad)(const bdag_weight_grad_job *job);
   void (*weight_grad_transposed)(const bdag_weight_grad_job *job);

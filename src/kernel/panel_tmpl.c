@@ -217,7 +217,11 @@ double NAME(row_sum)(const void *row, size_t count) {
 /* x·0 is 0 for finite x and NaN otherwise. */
 int NAME(finite)(const void *row, size_t count) {
   const real *element = row;
-  vec sum = vec_zero();
-  for (size_t t = 0; t < count; t += LANES) sum = vec_fma(vec_loadu(element + t), vec_zero(), sum);
-  return vec_sum(sum) == 0;
+  vec sum[4] = {vec_zero(), vec_zero(), vec_zero(), vec_zero()};
+  size_t t = 0;
+  for (; t + 4 * LANES <= count; t += 4 * LANES)
+    for (size_t j = 0; j < 4; j++)
+      sum[j] = vec_fma(vec_loadu(element + t + j * LANES), vec_zero(), sum[j]);
+  for (; t < count; t += LANES) sum[0] = vec_fma(vec_loadu(element + t), vec_zero(), sum[0]);
+  return vec_sum(vec_add(vec_add(sum[0], sum[1]), vec_add(sum[2], sum[3]))) == 0;
 }

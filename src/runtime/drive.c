@@ -100,6 +100,30 @@ static int valid_array(const bdag_array *array) {
   return array->data != NULL && (array->type == BDAG_FLOAT32 || array->type == BDAG_FLOAT64);
 }
 
+static void forward_chunks(bdag_engine *engine, const bdag_exchange *exchange) {
+  const uint64_t size = chunk_of_pass(engine);
+  for_each(engine, (engine->batch_tiles + size - 1) / size, engine->pass_threads, forward_chunk,
+           exchange);
+}
+
+/* One sample is not worth a team. */
+static bdag_status forward_one(bdag_engine *engine, const bdag_array *x, const bdag_array *y,
+                               int read_out) {
+  const bdag_exchange exchange = {.x = x, .y = y, .read_out = read_out};
+  begin_pass(engine, BDAG_AXIS_SERIAL);
+  const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
+  engine->is_single = bdag_forward_single(engine, x) == 0;
+  if (!engine->is_single) {
+    forward_chunks(engine, &exchange);
+  } else if (y != NULL) {
+    bdag_spread_outputs(engine);
+    bdag_store_outputs(engine, 0, y, read_out);
+  }
+  bdag_float_mode_leave(saved);
+  engine->forward_done = !bdag_engine_failed(engine);
+  return (bdag_status)atomic_load(&engine->status);
+}
+
 static bdag_status forward(bdag_engine *engine, const bdag_weights *weights, uint64_t batch,
                            const bdag_array *x, const bdag_array *y, int read_out) {
   const bdag_status status = check_weights(engine, weights);
@@ -112,7 +136,8 @@ static bdag_status forward(bdag_engine *engine, const bdag_weights *weights, uin
   engine->weights = weights;
   engine->batch = batch;
   engine->batch_tiles = (batch + engine->tile - 1) / engine->tile;
-  engine->forward_done = engine->backward_done = 0;
+  engine->forward_done = engine->backward_done = engine->is_single = 0;
+  if (batch == 1 && engine->single_out != NULL) return forward_one(engine, x, y, read_out);
   const bdag_axis axis = bdag_engine_choose_axis(engine, engine->batch_tiles, 0);
   begin_pass(engine, axis);
   const bdag_exchange exchange = {.x = x, .y = y, .read_out = read_out};
@@ -122,9 +147,7 @@ static bdag_status forward(bdag_engine *engine, const bdag_weights *weights, uin
     run_graph(engine, &engine->plan->forward, forward_all_tiles);
     for_each(engine, engine->batch_tiles, engine->pass_threads, store_tile, &exchange);
   } else {
-    const uint64_t size = chunk_of_pass(engine);
-    for_each(engine, (engine->batch_tiles + size - 1) / size, engine->pass_threads, forward_chunk,
-             &exchange);
+    forward_chunks(engine, &exchange);
   }
   bdag_float_mode_leave(saved);
   engine->forward_done = !bdag_engine_failed(engine);
@@ -232,6 +255,7 @@ static bdag_status begin_loss(bdag_engine *engine, const bdag_backward_options *
                               bdag_axis axis) {
   if (!engine->plan->has_loss) return BDAG_ERROR_NO_LOSS;
   if (!engine->forward_done) return BDAG_ERROR_ORDER;
+  bdag_spread_single(engine);
   if (engine->plan->target_count > 0 &&
       (options->targets == NULL || !valid_array(options->targets)))
     return BDAG_ERROR_INVALID_ARGUMENT;

@@ -70,6 +70,11 @@ static int allocate_rows(bdag_engine *engine) {
   engine->in_full = (keep & BDAG_KEEP_IN) != 0;
   engine->in_rows = engine->in_full ? plan->rows - plan->first_neuron : plan->in_rows;
   engine->in = claim(engine, engine->tiles * engine->in_rows, row);
+  if (bdag_single_possible(plan)) {
+    engine->single_out = claim(engine, plan->rows, engine->element);
+    engine->single_in = claim(engine, plan->rows, engine->element);
+    if (engine->single_out == NULL || engine->single_in == NULL) return 1;
+  }
   int failed = engine->out == NULL || engine->in == NULL;
   if (!plan->has_loss) return failed;
   engine->out_grad = claim(engine, all, row);
@@ -135,6 +140,12 @@ static int allocate_scratch(bdag_engine *engine) {
 /* Constants keep their rows for good: no pass writes them. */
 static void fill_constants(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
+  for (uint32_t i = 0; engine->single_out != NULL && i < plan->constant_count; i++) {
+    if (engine->options.type == BDAG_FLOAT32)
+      ((float *)engine->single_out)[plan->constant_row[i]] = (float)plan->constant_value[i];
+    else
+      ((double *)engine->single_out)[plan->constant_row[i]] = plan->constant_value[i];
+  }
   for (uint64_t t = 0; t < engine->tiles; t++) {
     char *rows = bdag_tile_rows(engine, engine->out, t, plan->rows);
     for (uint32_t i = 0; i < plan->constant_count; i++)
@@ -199,6 +210,8 @@ void bdag_engine_destroy(bdag_engine *engine) {
   const bdag_context *context = engine->context;
   bdag_free(context, engine->out);
   bdag_free(context, engine->in);
+  bdag_free(context, engine->single_out);
+  bdag_free(context, engine->single_in);
   if (engine->in_grad != engine->out_grad) bdag_free(context, engine->in_grad);
   bdag_free(context, engine->out_grad);
   if (engine->state_gradient != engine->gradient) bdag_free(context, engine->state_gradient);

@@ -24,12 +24,14 @@ struct bdag_engine {
   uint64_t bytes;
 
   char *out, *in, *out_grad, *in_grad; /* in_grad may be out_grad; in NULL without rows to keep */
-  uint32_t in_rows;                    /* rows of `in` a tile */
-  int in_full;                         /* `in` is kept for every neuron */
-  char *gradient;                      /* [groups][slot_count] */
-  char *state_gradient;                /* indirect plans: [state_count], else gradient */
-  char *targets;                       /* [tiles][target_count][tile] */
-  char *zeros;                         /* [most targets or rows of one job] */
+  char *single_out, *single_in;        /* [rows] of the last pass of one sample, if is_single */
+  int is_single;
+  uint32_t in_rows;                             /* rows of `in` a tile */
+  int in_full;                                  /* `in` is kept for every neuron */
+  char *gradient;                               /* [groups][slot_count] */
+  char *state_gradient;                         /* indirect plans: [state_count], else gradient */
+  char *targets;                                /* [tiles][target_count][tile] */
+  char *zeros;                                  /* [most targets or rows of one job] */
   double *sample_weight, *factor, *sample_loss; /* [tiles · tile]: c_s, c_s/Z, ℓ_s */
   uint8_t *has_left_out; /* [tiles] samples of weight 0 whose rows are not finite */
   char *scratch;         /* [threads][scratch_bytes] */
@@ -96,6 +98,13 @@ double bdag_loss_total(const bdag_engine *engine);
 void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles);
 void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles,
                         uint32_t group, int accumulate);
+
+/* One sample: 0, or −1 when the pass with rows must be taken. Not every plan has it. Afterwards outputs,
+ * or everything, can be spread over rows. */
+int bdag_single_possible(const bdag_plan *plan);
+int bdag_forward_single(bdag_engine *engine, const bdag_array *x);
+void bdag_spread_outputs(bdag_engine *engine);
+void bdag_spread_single(bdag_engine *engine);
 
 /* Gradient buffers into the first one by a fixed tree, slots into parameters. */
 void bdag_reduce_gradients(bdag_engine *engine, uint32_t threads);

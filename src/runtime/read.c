@@ -5,11 +5,12 @@
 static const uint32_t keep_flag[] = {BDAG_KEEP_OUT, BDAG_KEEP_IN, BDAG_KEEP_OUT_GRAD,
                                      BDAG_KEEP_IN_GRAD};
 
-static bdag_status check_quantity(const bdag_engine *engine, bdag_quantity quantity) {
+static bdag_status check_quantity(bdag_engine *engine, bdag_quantity quantity) {
   if (engine == NULL || (unsigned)quantity > BDAG_IN_GRAD) return BDAG_ERROR_INVALID_ARGUMENT;
   if (!(engine->options.keep & keep_flag[quantity])) return BDAG_ERROR_NOT_KEPT;
   const int gradient = quantity == BDAG_OUT_GRAD || quantity == BDAG_IN_GRAD;
   if (!(gradient ? engine->backward_done : engine->forward_done)) return BDAG_ERROR_ORDER;
+  bdag_spread_single(engine);
   return BDAG_OK;
 }
 
