@@ -29,14 +29,14 @@ const bench_contest bench_contests[] = {
     {"mlp-1024", "mlp-1024", 128, BDAG_FLOAT32, FBS, 0, 1e-4, {"openblas", "torch"}},
     {"mlp-tanh", "mlp-tanh", 1, BDAG_FLOAT32, FS, 1, 1e-4, {"fann"}},
     {"small", "small", 1, BDAG_FLOAT32, FS, 1, 1e-4, {"fann"}},
-    /* Rounding adds up over 120 layers. */
+    /* Over 120 layers of ReLU some neurons are at their kinks. */
     {"radix",
      "radix-1024",
      256,
      BDAG_FLOAT32,
      FB,
      0,
-     1e-3,
+     3e-3,
      {"graphblas", "torch-csr", "torch-coo"}},
     {"irregular", "irregular", 1, BDAG_FLOAT64, FB, 1, 1e-9, {"adolc"}},
     {"tasks", NULL, 0, BDAG_FLOAT32, 0, 0, 0.0, {"tbb", "omp-depend"}},
