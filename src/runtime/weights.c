@@ -2,10 +2,14 @@
 #include "runtime/weights.h"
 
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+
+/* Below that many slots a parallel region costs more than it saves. */
+#define PARALLEL_SLOTS ((uint64_t)1 << 16)
 
 static size_t size_of(bdag_type type) {
   return type == BDAG_FLOAT32 ? sizeof(float) : sizeof(double);
@@ -92,17 +96,23 @@ bdag_status bdag_weights_transfer(bdag_weights **weights, bdag_plan *plan,
   return make(weights, plan, network, from->type, from, error);
 }
 
-void bdag_weights_refresh(bdag_weights *weights) {
+static void refresh_slot(const bdag_weights *weights, uint64_t slot) {
   const bdag_plan *plan = weights->plan;
-  if (!plan->indirect) return;
-  for (uint64_t s = 0; s < plan->slot_count; s++) {
-    if (plan->slot_parameter[s] == BDAG_NONE) continue;
-    const double value = plan->slot_scale[s] * load(weights, plan->slot_parameter[s]);
-    if (weights->type == BDAG_FLOAT32)
-      ((float *)weights->slots)[s] = (float)value;
-    else
-      ((double *)weights->slots)[s] = value;
-  }
+  if (plan->slot_parameter[slot] == BDAG_NONE) return;
+  const double value = plan->slot_scale[slot] * load(weights, plan->slot_parameter[slot]);
+  if (weights->type == BDAG_FLOAT32)
+    ((float *)weights->slots)[slot] = (float)value;
+  else
+    ((double *)weights->slots)[slot] = value;
+}
+
+void bdag_weights_refresh(bdag_weights *weights) {
+  if (!weights->plan->indirect) return;
+  const uint64_t slots = weights->plan->slot_count;
+  const uint32_t threads =
+      slots < PARALLEL_SLOTS || omp_in_parallel() ? 1 : bdag_context_threads(weights->context);
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
+  for (uint64_t slot = 0; slot < slots; slot++) refresh_slot(weights, slot);
 }
 
 uint64_t bdag_plan_state_of_parameter(const bdag_plan *plan, uint64_t parameter) {
