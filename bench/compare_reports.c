@@ -91,11 +91,19 @@ static void print_pair(FILE *stream, const json_t *before, const json_t *later, 
               : "");
 }
 
+static void warn_if_busy(FILE *stream, const char *which, const json_t *report) {
+  if (json_is_true(json_object_get(json_object_get(report, "machine"), "busy")))
+    fprintf(stream, "the machine was busy during the %s report: differences may be others' work\n",
+            which);
+}
+
 bench_comparison bench_compare_reports(FILE *stream, const json_t *before, const json_t *later,
                                        double least, int all) {
   bench_comparison result = {0};
   const json_t *a = json_object_get(before, "rows"), *b = json_object_get(later, "rows");
   int header = 0;
+  warn_if_busy(stream, "first", before);
+  warn_if_busy(stream, "second", later);
   for (size_t i = 0; i < json_array_size(a); i++) {
     const json_t *row = json_array_get(a, i), *other = find_row(b, row);
     if (other == NULL) {

@@ -6,7 +6,7 @@
 #include "bench_base.h"
 
 #define LONG_REPETITION 0.05
-enum { MOST_SAMPLES = 400, LEAST_SAMPLES = 5, ENOUGH_SAMPLES = 15 };
+enum { MOST_SAMPLES = 400, ENOUGH_SAMPLES = 15 };
 
 static void pause_for(double seconds) {
   const struct timespec time = {(time_t)seconds, (long)(1e9 * (seconds - (double)(time_t)seconds))};
@@ -66,7 +66,7 @@ static int is_done(const bench_alternative *alternatives, uint64_t count,
     certain = certain && is_certain(a, effort);
   }
   if (!alive || least >= MOST_SAMPLES) return 1;
-  if (share_spent >= 1.0 && least >= LEAST_SAMPLES) return 1;
+  if (share_spent >= 1.0 && least >= effort->least) return 1;
   if (share_spent >= 3.0 && least >= 1) return 1;
   return share_spent >= 0.25 && certain;
 }

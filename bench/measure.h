@@ -18,14 +18,14 @@ typedef struct bench_alternative {
 } bench_alternative;
 
 typedef struct bench_effort {
-  double budget; /* seconds for each alternative, once warm */
-  double
-      least_sample;   /* seconds that one sample takes at least: repetitions are added up to that */
-  double uncertainty; /* stop when the median of every alternative is known to this share */
-  double settle;      /* pause before a sample, so that waiting threads of the others sleep */
+  double budget;       /* seconds for each alternative, once warm */
+  double least_sample; /* seconds of a sample at least: repetitions are added up to that */
+  double uncertainty;  /* stop when the median of every alternative is known to this share */
+  double settle;       /* pause before a sample, so that waiting threads of the others sleep */
+  uint64_t least;      /* samples, even when the budget is spent */
 } bench_effort;
 #define BENCH_EFFORT_INIT                                                                          \
-  { 1.5, 1e-3, 0.005, 0.0 }
+  { 1.5, 1e-3, 0.005, 0.0, 5 }
 
 /* Measures all alternatives interleaved, each round in the opposite order of the one before. Failed
  * alternatives are left out from their failure on. */

@@ -136,49 +136,102 @@ static void emit_invalid(run_state *state, const bench_subject *subject, uint32_
   }
 }
 
+enum { ROUNDS = 3 };
+
+/* What is measured interleaved: the phases, and last the pace. */
+typedef struct phase_group {
+  uint64_t count; /* of the phases */
+  bench_phase phase[BENCH_PHASES];
+  int failed[BENCH_PHASES];
+  /* Samples of all rounds. */
+  uint64_t sample_count[BENCH_PHASES + 1];
+  double *seconds[BENCH_PHASES + 1];
+} phase_group;
+
+static void append(phase_group *group, uint64_t index, const bench_alternative *a) {
+  const uint64_t old = group->sample_count[index];
+  double *all = bench_allocate(old + a->count, sizeof *all);
+  if (old > 0) memcpy(all, group->seconds[index], old * sizeof *all);
+  memcpy(all + old, a->seconds, a->count * sizeof *all);
+  bench_free(group->seconds[index]);
+  group->seconds[index] = all;
+  group->sample_count[index] = old + a->count;
+}
+
+static void measure_round(const bench_settings *settings, bench_subject *subject,
+                          phase_group *group) {
+  bench_alternative alternatives[BENCH_PHASES + 1] = {0};
+  for (uint64_t i = 0; i < group->count; i++)
+    alternatives[i] = (bench_alternative){bench_phase_name(group->phase[i]),
+                                          bench_subject_run(group->phase[i]), subject, .inner = 1};
+  alternatives[group->count] = (bench_alternative){"pace", run_pace, NULL, .inner = 1};
+  bench_effort effort = settings->effort;
+  effort.budget /= ROUNDS;
+  effort.least = 3;
+  alternatives[0].run(subject, 1);
+  if (settings->pin) bench_pin_team(subject->threads);
+  bench_measure(alternatives, group->count + 1, &effort);
+  bench_unpin_team();
+  for (uint64_t i = 0; i <= group->count; i++) append(group, i, &alternatives[i]);
+  for (uint64_t i = 0; i < group->count; i++) group->failed[i] |= alternatives[i].failed;
+  bench_alternatives_clear(alternatives, group->count + 1);
+}
+
+/* Several rounds with engines made anew and shifted in memory: where arrays happen to lie is part of
+ * the noise, not of the result. */
+static void measure_group(const bench_settings *settings, bench_subject *subject,
+                          phase_group *group) {
+  void *shift[ROUNDS] = {NULL};
+  const int step = group->count > 0 && group->phase[group->count - 1] == BENCH_STEP;
+  const int passes = (BENCH_PHASE_BIT(group->phase[0]) & BENCH_PASSES) != 0;
+  for (uint64_t round = 0; round < ROUNDS; round++) {
+    if (round > 0 && passes) {
+      shift[round] = bench_allocate(round * 20000 + 64 * round, 1);
+      if (bench_subject_configure(subject, subject->batch, subject->threads, step) != BDAG_OK) {
+        for (uint64_t i = 0; i < group->count; i++) group->failed[i] = 1;
+        break;
+      }
+    }
+    measure_round(settings, subject, group);
+  }
+  for (int round = 0; round < ROUNDS; round++) bench_free(shift[round]);
+}
+
+static double median_of(const phase_group *group, uint64_t index) {
+  return bench_describe(group->seconds[index], group->sample_count[index]).median;
+}
+
+static void report_phase(run_state *state, bench_subject *subject, const phase_group *group,
+                         uint64_t index, double forward) {
+  bench_row row = {0};
+  bench_row_describe(&row, subject, group->phase[index], state->machine);
+  row.seconds = group->seconds[index];
+  row.count = group->sample_count[index];
+  row.pace = median_of(group, group->count);
+  if (group->phase[index] == BENCH_BACKWARD) {
+    row.backward_forward = median_of(group, index) / forward;
+    row.bound = (double)(subject->weight_edges + subject->out_edges) / (double)subject->edges;
+  }
+  if (group->failed[index]) {
+    row.valid = 0;
+    snprintf(row.note, sizeof row.note, "%.150s", subject->error.message);
+  }
+  emit(state, &row);
+}
+
 /* Measures the phases interleaved and reports them; a forward pass is always among them where a
  * backward pass is, because of the ratio. */
 static void measure_phases(run_state *state, bench_subject *subject, uint32_t phases) {
   const uint32_t backward = BENCH_PHASE_BIT(BENCH_BACKWARD);
   const uint32_t measured = phases & backward ? phases | BENCH_PHASE_BIT(BENCH_FORWARD) : phases;
-  bench_alternative alternatives[BENCH_PHASES + 1] = {0};
-  bench_phase phase_of[BENCH_PHASES];
-  uint64_t count = 0;
-  for (int p = 0; p < BENCH_PHASES; p++) {
-    if (!(measured & BENCH_PHASE_BIT(p))) continue;
-    alternatives[count] =
-        (bench_alternative){bench_phase_name(p), bench_subject_run(p), subject, .inner = 1};
-    phase_of[count++] = p;
-  }
-  alternatives[count] = (bench_alternative){"pace", run_pace, NULL, .inner = 1};
-  alternatives[0].run(subject, 1);
-  if (state->settings->pin) bench_pin_team(subject->threads);
-  bench_measure(alternatives, count + 1, &state->settings->effort);
-  bench_unpin_team();
-  const double pace = bench_describe(alternatives[count].seconds, alternatives[count].count).median;
-  double forward = 0.0;
-  for (uint64_t i = 0; i < count; i++) {
-    const bench_phase phase = phase_of[i];
-    const bench_alternative *a = &alternatives[i];
-    const double median = bench_describe(a->seconds, a->count).median;
-    if (phase == BENCH_FORWARD) forward = median;
-    if (!(phases & BENCH_PHASE_BIT(phase))) continue;
-    bench_row row = {0};
-    bench_row_describe(&row, subject, phase, state->machine);
-    row.seconds = a->seconds;
-    row.count = a->count;
-    row.pace = pace;
-    if (phase == BENCH_BACKWARD) {
-      row.backward_forward = median / forward;
-      row.bound = (double)(subject->weight_edges + subject->out_edges) / (double)subject->edges;
-    }
-    if (a->failed) {
-      row.valid = 0;
-      snprintf(row.note, sizeof row.note, "%.150s", subject->error.message);
-    }
-    emit(state, &row);
-  }
-  bench_alternatives_clear(alternatives, count + 1);
+  phase_group group = {0};
+  for (int p = 0; p < BENCH_PHASES; p++)
+    if (measured & BENCH_PHASE_BIT(p)) group.phase[group.count++] = p;
+  measure_group(state->settings, subject, &group);
+  for (uint64_t i = 0; i < group.count; i++)
+    if (phases & BENCH_PHASE_BIT(group.phase[i]))
+      report_phase(state, subject, &group, i, median_of(&group, 0));
+  for (uint64_t i = 0; i <= group.count; i++) bench_free(group.seconds[i]);
 }
 
 static void run_passes(run_state *state, bench_subject *subject, uint32_t phases, uint64_t batch,

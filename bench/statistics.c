@@ -27,12 +27,13 @@ static double quantile(const double *sorted, uint64_t count, double q) {
 }
 
 bench_statistics bench_describe(const double *values, uint64_t count) {
-  bench_statistics s = {count, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+  bench_statistics s = {count, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
   if (count == 0) return s;
   double *sorted = sorted_copy(values, count);
   s.median = quantile(sorted, count, 0.5);
   s.minimum = sorted[0];
   s.maximum = sorted[count - 1];
+  s.tenth = quantile(sorted, count, 0.1);
   s.quartile_low = quantile(sorted, count, 0.25);
   s.quartile_high = quantile(sorted, count, 0.75);
   s.confidence_low = s.minimum;
@@ -98,6 +99,8 @@ bench_verdict bench_judge(const double *before, uint64_t before_count, const dou
   const double change = b.median / a.median - 1.0;
   const double threshold = fmax(least, 0.5 * (bench_spread(&a) + bench_spread(&b)));
   if (!(fabs(change) > threshold)) return BENCH_SAME;
+  const double low_change = b.tenth / a.tenth - 1.0;
+  if (!(low_change * change > 0.0 && fabs(low_change) > 0.5 * least)) return BENCH_SAME;
   if (a.confidence_low <= b.confidence_high && b.confidence_low <= a.confidence_high)
     return BENCH_SAME;
   if (bench_mann_whitney(before, before_count, later, later_count) >= 0.001) return BENCH_SAME;

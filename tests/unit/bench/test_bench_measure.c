@@ -25,7 +25,7 @@ static double run(void *user, uint64_t repetitions) {
   return f->seconds * (double)repetitions;
 }
 
-static const bench_effort quick = {0.02, 1e-3, 0.005, 0.0};
+static const bench_effort quick = {0.02, 1e-3, 0.005, 0.0, 5};
 
 Test(measure, repeats_until_a_sample_is_long_enough) {
   fake f = {'a', 1e-6, 0, 0, 0};
@@ -84,7 +84,7 @@ Test(measure, all_failed_ends) {
 Test(measure, a_settling_pause_warms_up_again) {
   fake f = {'a', 2e-3, 0, 0, 0};
   bench_alternative a = {"a", run, &f, 0, 0, 0, NULL};
-  const bench_effort effort = {0.02, 1e-3, 0.005, 1e-4};
+  const bench_effort effort = {0.02, 1e-3, 0.005, 1e-4, 5};
   bench_measure(&a, 1, &effort);
   cr_assert_eq((uint64_t)f.calls, 2 + 2 * a.count);
   bench_alternatives_clear(&a, 1);

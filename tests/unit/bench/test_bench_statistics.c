@@ -25,6 +25,7 @@ Test(statistics, even_count_interpolates) {
   const double values[] = {4, 1, 3, 2};
   const bench_statistics s = bench_describe(values, 4);
   NEAR(s.median, 2.5);
+  NEAR(s.tenth, 1.3);
   NEAR(s.quartile_low, 1.75);
   NEAR(s.quartile_high, 3.25);
 }
@@ -127,6 +128,18 @@ Test(judge, noise_raises_the_threshold) {
     later[i] = 1.1 * before[i];
   }
   cr_assert_eq(bench_judge(before, 40, later, 40, 0.05), BENCH_SAME);
+}
+
+Test(judge, others_work_is_no_change) {
+  /* Four of five samples are longer, but the shortest are what they were. */
+  double before[50], later[50];
+  for (int i = 0; i < 50; i++) {
+    before[i] = 1.0 + 0.001 * (i % 5);
+    later[i] = i % 5 == 0 ? 1.0 : 1.2 + 0.001 * (i % 5);
+  }
+  cr_assert_eq(bench_judge(before, 50, later, 50, 0.05), BENCH_SAME);
+  for (int i = 0; i < 50; i++) later[i] = 1.2 * before[i];
+  cr_assert_eq(bench_judge(before, 50, later, 50, 0.05), BENCH_SLOWER);
 }
 
 Test(judge, too_few_values_say_nothing) {
