@@ -19,8 +19,13 @@
 #define INLINE static inline __attribute__((always_inline))
 
 /* Rows that will be written soon are asked for line by line meanwhile: a store that misses waits. */
-INLINE void prefetch_line(const real *next, uint32_t line, uint32_t lines) {
-  if (line < lines) __builtin_prefetch((const char *)next + 64 * (size_t)line, 1, 3);
+INLINE void prefetch_line(uintptr_t next, uint32_t line, uint32_t lines) {
+  if (line < lines) __builtin_prefetch((const void *)(next + 64 * (size_t)line), 1, 3);
+}
+
+/* An address to prefetch, maybe behind the last row: no pointer is formed to it. */
+INLINE uintptr_t address_after(const real *target, size_t numbers) {
+  return (uintptr_t)target + numbers * sizeof(real);
 }
 
 INLINE uint32_t lines_of(size_t row_stride, const int targets, const int vectors) {
@@ -39,7 +44,7 @@ INLINE void panel_tile(const bdag_panel_job *job, uint32_t first, uint32_t sourc
   const uint32_t *source = job->source + first;
   real *target = (real *)job->target + r * job->row_stride + t;
   const int starts = first == 0 && job->initial != NULL;
-  const real *next = target + 2 * TILE_TARGETS * job->row_stride;
+  const uintptr_t next = address_after(target, 2 * TILE_TARGETS * job->row_stride);
   const uint32_t lines = starts ? lines_of(job->row_stride, targets, vectors) : 0;
   vec sum[TILE_TARGETS][TILE_VECTORS];
   for (int i = 0; i < targets; i++)
@@ -115,7 +120,7 @@ INLINE void union_tile(const bdag_union_job *job, size_t t, const int targets, c
   const uint32_t *slot = job->slot;
   real *target = (real *)job->target + t;
   vec sum[BDAG_UNION_TARGETS][TILE_VECTORS];
-  const real *next = target + 2 * targets * job->row_stride;
+  const uintptr_t next = address_after(target, 2 * targets * job->row_stride);
   const uint32_t lines = lines_of(job->row_stride, targets, vectors);
   for (int i = 0; i < targets; i++)
     for (int j = 0; j < vectors; j++)
