@@ -88,7 +88,8 @@ static int run_verb(int argc, char **argv) {
       "share "
       "of the measured FMA peak in %, GB/s if every row and weight were moved once, of bw its "
       "share "
-      "of the bandwidth of the level that holds them, b/f backward over forward, flop its flop "
+      "of the bandwidth of the level that holds them (above 100: a part stayed nearer), b/f "
+      "backward over forward, flop its flop "
       "bound, memory of plan and engine.",
       1.5, bench_run_cases);
 }

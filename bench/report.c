@@ -55,7 +55,8 @@ void bench_table_row(FILE *stream, const bench_row *row) {
   print_or_dash(batch, sizeof batch, row->batch > 0, "%.0f", (double)row->batch);
   bench_print_seconds(time, s.median);
   if (!timed) strcpy(time, "-");
-  print_or_dash(iqr, sizeof iqr, timed, "%.1f", 100.0 * bench_spread(&s));
+  print_or_dash(iqr, sizeof iqr, timed, bench_spread(&s) < 0.9995 ? "%.1f" : "%.0f",
+                100.0 * fmin(bench_spread(&s), 99.99));
   print_or_dash(rate, sizeof rate, timed && row->edge_samples > 0.0, "%.2f",
                 1e-9 * row->edge_samples / s.median);
   print_or_dash(flops, sizeof flops, timed && row->flops > 0.0, "%.1f",

@@ -117,8 +117,9 @@ Test(judge, ten_percent_faster_is_found) {
   cr_assert_eq(verdicts(0.9, BENCH_FASTER), 200);
 }
 
-Test(judge, two_percent_is_below_the_threshold) {
+Test(judge, four_percent_are_below_the_threshold) {
   cr_assert_eq(verdicts(1.02, BENCH_SAME), 200);
+  cr_assert_geq(verdicts(1.04, BENCH_SAME), 190);
 }
 
 Test(judge, noise_raises_the_threshold) {
