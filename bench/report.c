@@ -52,6 +52,7 @@ void bench_table_row(FILE *stream, const bench_row *row) {
   const int timed = row->count > 0;
   char batch[24], time[16], iqr[12], rate[12], flops[12], peak[12], bytes[12], share[12], ratio[12],
       bound[12], memory[16];
+  const char *slash = strrchr(row->name, '/');
   print_or_dash(batch, sizeof batch, row->batch > 0, "%.0f", (double)row->batch);
   bench_print_seconds(time, s.median);
   if (!timed) strcpy(time, "-");
@@ -69,9 +70,10 @@ void bench_table_row(FILE *stream, const bench_row *row) {
   print_or_dash(ratio, sizeof ratio, row->backward_forward > 0.0, "%.2f", row->backward_forward);
   print_or_dash(bound, sizeof bound, row->backward_forward > 0.0, "%.2f", row->bound);
   bench_print_bytes(memory, (double)row->memory);
-  fprintf(stream, "%-15.15s %-8s %4s %2u %7s %4s%c %6s %6s %4s %5s %6s %4s %4s %6s\n", row->name,
-          row->phase, batch, row->threads, time, iqr, timed && bench_is_noisy(&s) ? '!' : ' ', rate,
-          flops, peak, bytes, share, ratio, bound, row->memory > 0 ? memory : "-");
+  fprintf(stream, "%-15.15s %-8s %4s %2u %7s %4s%c %6s %6s %4s %5s %6s %4s %4s %6s\n",
+          slash != NULL ? slash + 1 : row->name, row->phase, batch, row->threads, time, iqr,
+          timed && bench_is_noisy(&s) ? '!' : ' ', rate, flops, peak, bytes, share, ratio, bound,
+          row->memory > 0 ? memory : "-");
   if (row->note[0] != '\0')
     fprintf(stream, "  %s: %.86s\n", row->valid ? "note" : "INVALID", row->note);
 }

@@ -38,7 +38,22 @@ slower() {
        { print }' "$1"
 }
 
-echo "1..13"
+# A hidden neuron, an output without a loss: only a forward pass is possible.
+network() {
+  node='"aggregation": {"name": "sum"}, "response": 1.0'
+  cat << END
+{"format_version": "1.0", "network_type": "feedforward",
+ "topology": {"num_inputs": 1, "num_outputs": 1, "input_keys": [-1], "output_keys": [0]},
+ "nodes": [{"id": -1, "type": "input", "activation": {"name": "identity"}, "bias": 0.0, $node},
+  {"id": 5, "type": "hidden", "activation": {"name": "tanh"}, "bias": 0.25, $node},
+  {"id": 0, "type": "output", "activation": {"name": "sigmoid"}, "bias": -0.5, $node}],
+ "connections": [{"from": -1, "to": 5, "weight": 0.5, "enabled": true},
+  {"from": 5, "to": 0, "weight": 1.5, "enabled": true},
+  {"from": -1, "to": 0, "weight": -2.0, "enabled": true}]}
+END
+}
+
+echo "1..15"
 check "list names cases" says radix-1024 "$bench" list
 check "list names peers" says openblas "$bench" list
 check "list documents the schema" says backward_forward "$bench" list --schema
@@ -56,3 +71,8 @@ check "slower times are found" fails "SLOWER" "$bench" compare "$work/a.json" "$
 echo '{"format": "x"}' > "$work/c.json"
 check "a file that is no report is an error" fails "no report" "$bench" compare "$work/a.json" \
   "$work/c.json"
+network > "$work/net.json"
+check "a network file is measured" says "net.json *forward *16 " "$bench" run --ceilings 0 -q \
+  --budget 0.02 --threads 1 --batch 16 "$work/net.json"
+check "challenge weights refuse a backward pass" fails "INVALID: only" "$bench" run --ceilings 0 -q \
+  --budget 0.02 --threads 1 --batch 16 --no-verify --phase forward,backward challenge-1024
