@@ -16,6 +16,8 @@
                                      size_t to_stride, size_t rows, size_t columns);               \
   double bdag_##type##_row_sum_##isa(const void *row, size_t count);                               \
   int bdag_##type##_finite_##isa(const void *row, size_t count);                                   \
+  int bdag_##type##_descend_##isa(const void *weights, void *gradient, size_t count, double rate,  \
+                                  double decay);                                                   \
   void bdag_##type##_activate_##isa(uint32_t kind, double parameter, const void *in, void *out,    \
                                     size_t count);                                                 \
   void bdag_##type##_derive_##isa(uint32_t kind, double parameter, const void *in,                 \
@@ -31,8 +33,8 @@
         bdag_##type##_union_single_##isa, bdag_##type##_list_single_##isa,                         \
         bdag_##type##_sweep_##isa, bdag_##type##_weight_grad_##isa,                                \
         bdag_##type##_weight_grad_transposed_##isa, bdag_##type##_transpose_##isa,                 \
-        bdag_##type##_row_sum_##isa, bdag_##type##_finite_##isa, bdag_##type##_activate_##isa,     \
-        bdag_##type##_derive_##isa, bdag_##type##_loss_##isa                                       \
+        bdag_##type##_row_sum_##isa, bdag_##type##_finite_##isa, bdag_##type##_descend_##isa,      \
+        bdag_##type##_activate_##isa, bdag_##type##_derive_##isa, bdag_##type##_loss_##isa         \
   }
 
 #if defined __x86_64__

@@ -137,6 +137,9 @@ typedef struct bdag_kernels {
   double (*row_sum)(const void *row, size_t count);
   /* Whether every number is finite. */
   int (*finite)(const void *row, size_t count);
+  /* gradient[i] = w − rate·(gradient[i] + decay·w) with w = weights[i]: the stepped weights take the
+   * gradient's place. Returns whether all of them are finite. */
+  int (*descend)(const void *weights, void *gradient, size_t count, double rate, double decay);
   /* out[i] = σ(in[i]); in may equal out. Registered kinds are not known here. */
   void (*activate)(uint32_t kind, double parameter, const void *in, void *out, size_t count);
   /* in_grad[i] = out_grad[i] · σ'; `in` may be NULL where the kind takes σ' from out (or needs none),

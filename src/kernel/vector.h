@@ -66,6 +66,7 @@ void NAME(transpose)(const void *from, size_t from_stride, void *to, size_t to_s
                      size_t columns);
 double NAME(row_sum)(const void *row, size_t count);
 int NAME(finite)(const void *row, size_t count);
+int NAME(descend)(const void *weights, void *gradient, size_t count, double rate, double decay);
 void NAME(activate)(uint32_t kind, double parameter, const void *in, void *out, size_t count);
 void NAME(derive)(uint32_t kind, double parameter, const void *in, const void *out,
                   const void *out_grad, void *in_grad, size_t count);

@@ -86,7 +86,8 @@ static int allocate_gradients(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
   if (!plan->has_loss) return 0;
   engine->groups = choose_groups(engine);
-  engine->gradient = claim(engine, engine->groups * plan->slot_count, engine->element);
+  engine->gradient = claim(engine, plan->slot_count, engine->element);
+  engine->more_gradients = claim(engine, (engine->groups - 1) * plan->slot_count, engine->element);
   engine->state_gradient =
       plan->indirect ? claim(engine, plan->state_count, engine->element) : engine->gradient;
   engine->zeros = claim(engine, plan->rows, engine->element);
@@ -96,9 +97,10 @@ static int allocate_gradients(bdag_engine *engine) {
   engine->factor = claim(engine, engine->tiles * engine->tile, sizeof(double));
   engine->sample_loss = claim(engine, engine->tiles * engine->tile, sizeof(double));
   engine->has_left_out = claim(engine, engine->tiles, 1);
-  return engine->gradient == NULL || engine->state_gradient == NULL || engine->zeros == NULL ||
-         engine->targets == NULL || engine->sample_weight == NULL || engine->factor == NULL ||
-         engine->sample_loss == NULL || engine->has_left_out == NULL;
+  return engine->gradient == NULL || engine->more_gradients == NULL ||
+         engine->state_gradient == NULL || engine->zeros == NULL || engine->targets == NULL ||
+         engine->sample_weight == NULL || engine->factor == NULL || engine->sample_loss == NULL ||
+         engine->has_left_out == NULL;
 }
 
 /* Scratch of a worker: a row of derivatives; three rows of doubles for losses; a user's loss needs its
@@ -216,6 +218,7 @@ void bdag_engine_destroy(bdag_engine *engine) {
   bdag_free(context, engine->out_grad);
   if (engine->state_gradient != engine->gradient) bdag_free(context, engine->state_gradient);
   bdag_free(context, engine->gradient);
+  bdag_free(context, engine->more_gradients);
   bdag_free(context, engine->zeros);
   bdag_free(context, engine->targets);
   bdag_free(context, engine->sample_weight);

@@ -9,6 +9,13 @@
 #include "runtime/scheduler.h"
 #include "runtime/weights.h"
 
+/* An update by gradient descent that a backward pass makes on its way; see descend.c. */
+typedef struct bdag_descent {
+  int wanted;
+  double rate, decay;
+  _Atomic int broken; /* something is not finite */
+} bdag_descent;
+
 struct bdag_engine {
   const bdag_context *context;
   bdag_plan *plan;
@@ -28,7 +35,8 @@ struct bdag_engine {
   int is_single;
   uint32_t in_rows;                             /* rows of `in` a tile */
   int in_full;                                  /* `in` is kept for every neuron */
-  char *gradient;                               /* [groups][slot_count] */
+  char *gradient;                               /* [slot_count], of the first group */
+  char *more_gradients;                         /* [groups − 1][slot_count] */
   char *state_gradient;                         /* indirect plans: [state_count], else gradient */
   char *targets;                                /* [tiles][target_count][tile] */
   char *zeros;                                  /* [most targets or rows of one job] */
@@ -47,6 +55,7 @@ struct bdag_engine {
   uint32_t pass_groups, pass_threads;
   int forward_done, backward_done; /* by the last pass */
   int has_gradient, accumulate;    /* something to accumulate onto; this pass does */
+  bdag_descent descent;
   _Atomic int cancelled;
   _Atomic int status; /* first failure */
   bdag_failure failure;
@@ -105,6 +114,24 @@ int bdag_single_possible(const bdag_plan *plan);
 int bdag_forward_single(bdag_engine *engine, const bdag_array *x);
 void bdag_spread_outputs(bdag_engine *engine);
 void bdag_spread_single(bdag_engine *engine);
+
+/* Gradient buffer of a group. */
+static inline char *bdag_gradient_of(const bdag_engine *engine, uint32_t group) {
+  return group == 0
+             ? engine->gradient
+             : engine->more_gradients + (group - 1) * engine->plan->slot_count * engine->element;
+}
+
+/* Whether tiles first_tile … are the last that add to the only gradient buffer of a descent. */
+static inline int bdag_descends_after(const bdag_engine *engine, uint64_t first_tile,
+                                      uint64_t tiles) {
+  return engine->descent.wanted && engine->pass_groups == 1 &&
+         first_tile + tiles == engine->batch_tiles;
+}
+/* Gradients of `count` slots from `first` on become stepped weights. */
+void bdag_descend_slots(bdag_engine *engine, uint64_t first, uint64_t count, double decay);
+/* The same for those of them that are weights which reach Loss. */
+void bdag_descend_live(bdag_engine *engine, uint64_t first, uint64_t count);
 
 /* Gradient buffers into the first one by a fixed tree, slots into parameters. */
 void bdag_reduce_gradients(bdag_engine *engine, uint32_t threads);

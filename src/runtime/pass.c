@@ -487,6 +487,9 @@ static void backward_panels(bdag_engine *engine, const bdag_task *task, uint64_t
       done += some > 0 ? some : 1;
     }
     zero_holes(engine, panel, gradient);
+    if (bdag_descends_after(engine, first_tile, tiles))
+      bdag_descend_slots(engine, panel->slot, (uint64_t)panel->sources * panel->step,
+                         engine->descent.decay);
   }
 }
 
@@ -494,7 +497,7 @@ void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile,
                         uint32_t group, int accumulate) {
   const bdag_plan *plan = engine->plan;
   const bdag_task *work = &plan->backward_task[task];
-  char *gradient = engine->gradient + group * plan->slot_count * engine->element;
+  char *gradient = bdag_gradient_of(engine, group);
   if (work->kind == BDAG_TASK_PANELS) {
     backward_panels(engine, work, first_tile, tiles, gradient, accumulate);
     return;
@@ -502,5 +505,11 @@ void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile,
   for (uint64_t tile = first_tile; tile < first_tile + tiles; tile++) {
     const bdag_step step = step_of(engine, tile);
     backward_rows(&step, work, gradient, accumulate || tile > first_tile);
+  }
+  if (work->count > 0 && bdag_descends_after(engine, first_tile, tiles)) {
+    const bdag_sweep_group *last = &plan->sweep[work->first + work->count - 1];
+    const uint64_t begin = plan->sweep_offset[plan->sweep[work->first].first];
+    const uint64_t end = plan->sweep_offset[last->first + last->rows];
+    bdag_descend_slots(engine, plan->edge_base + 1 + begin, end - begin, engine->descent.decay);
   }
 }

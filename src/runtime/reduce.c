@@ -15,16 +15,16 @@ static void add_double(double *restrict to, const double *restrict from, uint64_
 
 /* The whole tree for slots first …: buffer 0 += 1, 2 += 3, …; 0 += 2, … */
 static void reduce_chunk(bdag_engine *engine, uint64_t first, uint64_t count) {
-  const uint64_t slots = engine->plan->slot_count;
   for (uint32_t step = 1; step < engine->pass_groups; step *= 2)
     for (uint32_t g = 0; g + step < engine->pass_groups; g += 2 * step) {
-      char *to = engine->gradient + (g * slots + first) * engine->element;
-      const char *from = engine->gradient + ((g + step) * slots + first) * engine->element;
+      char *to = bdag_gradient_of(engine, g) + first * engine->element;
+      const char *from = bdag_gradient_of(engine, g + step) + first * engine->element;
       if (engine->options.type == BDAG_FLOAT32)
         add_float((float *)to, (const float *)from, count);
       else
         add_double((double *)to, (const double *)from, count);
     }
+  if (engine->descent.wanted) bdag_descend_live(engine, first, count);
 }
 
 /* ∂L/∂parameter = Σ over its uses of scale · ∂L/∂slot, in double, in the order of the uses. */

@@ -34,6 +34,14 @@ uint64_t bdag_plan_state_of_parameter(const bdag_plan *plan, uint64_t parameter)
 const bdag_range *bdag_plan_live_weights(const bdag_plan *plan, uint64_t *count);
 const bdag_range *bdag_plan_live_biases(const bdag_plan *plan, uint64_t *count);
 
+/* A backward pass that steps the weights, w ← w − rate·(∂L/∂w + decay·w), biases without decay: while a
+ * panel's gradient is in cache, the stepped weights are written over it, and buffers change places at
+ * the end. For direct plans; accumulates nothing. Afterwards gradients cannot be read.
+ * Returns what bdag_backward_arrays returns, or NOT_FINITE; then the weights are as before. */
+bdag_status bdag_backward_descend(bdag_engine *engine, bdag_weights *weights,
+                                  const bdag_backward_options *options, double rate, double decay,
+                                  double *loss);
+
 /* ∂L/∂state of the last backward pass: [plan->state_count] of the engine's type. Entries outside the
  * live ranges are unspecified. NULL before the first backward pass. */
 const void *bdag_engine_state_gradient(const bdag_engine *engine);

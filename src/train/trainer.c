@@ -238,6 +238,12 @@ static bdag_status update_weights(bdag_trainer *trainer) {
   return BDAG_OK;
 }
 
+/* Plain gradient descent needs no more than a gradient's slot and its weight. */
+static int can_fuse(const bdag_trainer *trainer) {
+  return trainer->options.optimizer == BDAG_SGD && trainer->options.momentum == 0.0 &&
+         !trainer->plan->indirect;
+}
+
 bdag_status bdag_trainer_step(bdag_trainer *trainer, uint64_t batch, const bdag_array *x,
                               const bdag_array *targets, const double *sample_weights,
                               double *loss) {
@@ -248,6 +254,14 @@ bdag_status bdag_trainer_step(bdag_trainer *trainer, uint64_t batch, const bdag_
   backward.targets = targets;
   backward.sample_weights = sample_weights;
   double value = 0.0;
+  if (can_fuse(trainer)) {
+    status = bdag_backward_descend(trainer->engine, trainer->weights, &backward,
+                                   trainer->options.learning_rate, trainer->options.weight_decay,
+                                   &value);
+    if (loss != NULL && (status == BDAG_OK || status == BDAG_ERROR_NOT_FINITE)) *loss = value;
+    if (status == BDAG_OK) trainer->steps++;
+    return status;
+  }
   status = bdag_backward_arrays(trainer->engine, trainer->weights, &backward, &value);
   if (status != BDAG_OK) return status;
   if (loss != NULL) *loss = value;
