@@ -19,7 +19,7 @@ double bench_karp_flatt(double speedup, uint32_t threads) {
 
 double bench_overhead(double work, double seconds, uint32_t threads) {
   const double paid = threads * seconds;
-  return fmax(paid - work, 0.0) / paid;
+  return work <= paid ? (paid - work) / paid : work > paid ? 0.0 : NAN;
 }
 
 bench_prediction bench_predict(const bench_model *model, uint32_t threads, double one) {

@@ -17,7 +17,7 @@ double bench_bound_greedy(double work, double span, uint32_t threads);
 
 /* (1/speedup − 1/threads) / (1 − 1/threads); NaN for one thread. */
 double bench_karp_flatt(double speedup, uint32_t threads);
-/* Share of threads × seconds that is not `work`, 0 at least. */
+/* Share of threads × seconds that is not `work`, 0 at least; NaN if either is unknown. */
 double bench_overhead(double work, double seconds, uint32_t threads);
 
 /* What a prediction is made of. */

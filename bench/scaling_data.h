@@ -99,7 +99,8 @@ typedef struct bench_roofline_point {
   double flops_per_second; /* useful flops / median */
 } bench_roofline_point;
 
-/* Ceilings of one number of threads. */
+/* Ceilings of one number of threads; BENCH_ROOF_MEMORY is the place of the memory's. */
+enum { BENCH_ROOF_MEMORY = 3 };
 typedef struct bench_roofline_ceiling {
   uint32_t threads;
   double flops_per_second;

@@ -82,6 +82,7 @@ Test(predict, one_thread_takes_the_work) {
 Test(predict, overhead_is_what_is_not_work) {
   assert_near(bench_overhead(3.0, 2.0, 2), 0.25);
   cr_assert(bench_overhead(5.0, 2.0, 2) == 0.0, "never negative");
+  cr_assert(isnan(bench_overhead(NAN, 2.0, 2)), "unknown work");
 }
 
 Test(predict, the_limit_is_named) {
