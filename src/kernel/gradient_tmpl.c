@@ -214,7 +214,7 @@ INLINE void sweep_row(const bdag_sweep_job *job, bdag_waiting *waiting, uint32_t
     if (ahead && e + job->ahead < job->limit) {
       const real *next = in_grad + job->successor[e + job->ahead] * job->row_stride;
       for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
-        __builtin_prefetch((const char *)next + byte, 0, 2);
+        __builtin_prefetch((const char *)next + byte, 0, 3);
     }
     const real *row = in_grad + job->successor[e] * job->row_stride;
     const vec w = vec_set1(((const real *)job->weights)[e]);

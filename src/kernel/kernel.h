@@ -26,11 +26,10 @@ typedef struct bdag_panel_job {
   const void *initial; /* not NULL: rows start at these `targets` numbers instead of adding */
 } bdag_panel_job;
 
-/* Targets that share most of their sources: as a panel, but weights are found by their slots. Where an
- * edge does not exist the slot is that of a zero. */
+/* Targets that share most of their sources: a small panel with a zero where an edge does not exist. */
 typedef struct bdag_union_job {
-  const void *weights;
-  const uint32_t *slot;      /* [sources][targets] */
+  const void *weights;       /* [sources][targets]; for one sample: where slots count from */
+  const uint32_t *slot;      /* for one sample: [sources][targets], a zero's where no edge is */
   const uint32_t *source;    /* [sources] */
   uint32_t sources, targets; /* 1 ≤ targets ≤ BDAG_UNION_TARGETS */
   const void *rows;
@@ -41,8 +40,8 @@ typedef struct bdag_union_job {
 } bdag_union_job;
 #define BDAG_UNION_TARGETS 6
 
-/* Irregular targets: row(target + r) += Σ_i weights[slot[i]] · row(source[i]) over i from offset[r] to
- * offset[r + 1]. Rows are prefetched `ahead` entries before they are needed, 0: not at all; entries up
+/* Irregular targets: row(target + r) += Σ_i weights[i − offset[0]] · row(source[i]) over i from offset[r]
+ * to offset[r + 1]; for one sample weights[slot[i]]. Rows are prefetched `ahead` entries before they are needed, 0: not at all; entries up
  * to `limit` may be looked at for that. */
 typedef struct bdag_list_job {
   const void *weights;
@@ -122,6 +121,8 @@ typedef struct bdag_kernels {
   void (*panel)(const bdag_panel_job *job);
   void (*union_panel)(const bdag_union_job *job);
   void (*list)(const bdag_list_job *job);
+  /* to[i] = weights[slot[i]] */
+  void (*gather)(const void *weights, const uint32_t *slot, size_t count, void *to);
   /* The same sums for one sample: `rows` and `target` are single numbers, `count` and strides do not
    * matter, source_step is the panel's and target_step 1. panel_single and union_single want `initial`. */
   void (*panel_single)(const bdag_panel_job *job);

@@ -116,8 +116,7 @@ void NAME(panel)(const bdag_panel_job *job) {
 /* ---- Unions -------------------------------------------------------------------------------------- */
 
 INLINE void union_tile(const bdag_union_job *job, size_t t, const int targets, const int vectors) {
-  const real *weights = job->weights, *rows = (const real *)job->rows + t;
-  const uint32_t *slot = job->slot;
+  const real *weight = job->weights, *rows = (const real *)job->rows + t;
   real *target = (real *)job->target + t;
   vec sum[BDAG_UNION_TARGETS][TILE_VECTORS];
   const uintptr_t next = address_after(target, 2 * targets * job->row_stride);
@@ -126,13 +125,13 @@ INLINE void union_tile(const bdag_union_job *job, size_t t, const int targets, c
     for (int j = 0; j < vectors; j++)
       sum[i][j] = job->initial != NULL ? vec_set1(((const real *)job->initial)[i])
                                        : vec_loadu(target + i * job->row_stride + j * LANES);
-  for (uint32_t k = 0; k < job->sources; k++, slot += targets) {
+  for (uint32_t k = 0; k < job->sources; k++, weight += targets) {
     const real *row = rows + job->source[k] * job->row_stride;
     prefetch_line(next, k, lines);
     vec x[TILE_VECTORS];
     for (int j = 0; j < vectors; j++) x[j] = vec_loadu(row + j * LANES);
     for (int i = 0; i < targets; i++) {
-      const vec w = vec_set1(weights[slot[i]]);
+      const vec w = vec_set1(weight[i]);
       for (int j = 0; j < vectors; j++) sum[i][j] = vec_fma(w, x[j], sum[i][j]);
     }
   }
@@ -178,11 +177,11 @@ void NAME(union_panel)(const bdag_union_job *job) {
 /* Asks for the part of a row that a column of `vectors` reads. */
 INLINE void prefetch_row(const real *row, const int vectors) {
   for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
-    __builtin_prefetch((const char *)row + byte, 0, 2);
+    __builtin_prefetch((const char *)row + byte, 0, 3);
 }
 
 INLINE void list_columns(const bdag_list_job *job, size_t t, const int vectors, const int ahead) {
-  const real *weights = job->weights, *rows = (const real *)job->rows + t;
+  const real *weight = job->weights, *rows = (const real *)job->rows + t;
   for (uint32_t r = 0; r < job->targets; r++) {
     real *target = (real *)job->target + r * job->row_stride + t;
     const uint64_t end = job->offset[r + 1];
@@ -194,7 +193,7 @@ INLINE void list_columns(const bdag_list_job *job, size_t t, const int vectors, 
       if (ahead && i + job->ahead < job->limit)
         prefetch_row(rows + job->source[i + job->ahead] * job->row_stride, vectors);
       const real *row = rows + job->source[i] * job->row_stride;
-      const vec w = vec_set1(weights[job->slot[i]]);
+      const vec w = vec_set1(*weight++);
       for (int j = 0; j < vectors; j++) sum[j] = vec_fma(w, vec_loadu(row + j * LANES), sum[j]);
     }
     for (int j = 0; j < vectors; j++) vec_storeu(target + j * LANES, sum[j]);
@@ -210,6 +209,20 @@ void NAME(list)(const bdag_list_job *job) {
       list_columns(job, t, TILE_VECTORS, 0);
   }
   for (; t < job->count; t += LANES) list_columns(job, t, 1, 0);
+}
+
+/* Weights are far apart where edges are irregular: asked for that many entries ahead. */
+#define WEIGHTS_AHEAD 48u
+
+void NAME(gather)(const void *weights, const uint32_t *slot, size_t count, void *to) {
+  const real *from = weights;
+  real *target = to;
+  size_t i = 0;
+  for (; i + WEIGHTS_AHEAD < count; i++) {
+    __builtin_prefetch(from + slot[i + WEIGHTS_AHEAD], 0, 3);
+    target[i] = from[slot[i]];
+  }
+  for (; i < count; i++) target[i] = from[slot[i]];
 }
 
 double NAME(row_sum)(const void *row, size_t count) {

@@ -247,16 +247,23 @@ static bdag_status copy_loss(bdag_build *build) {
 /* Edges whose weight gradient is computed, and those whose source wants an out_grad. */
 static void count_backward_edges(bdag_build *build) {
   bdag_plan *plan = build->plan;
-  uint64_t reach = 0;
+  uint64_t reach = 0, by_power[33] = {0};
   for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
     if (!plan->reaches[row]) continue;
     plan->weight_edges += build->list_offset[row + 1] - build->list_offset[row];
     for (uint64_t i = build->list_offset[row]; i < build->list_offset[row + 1]; i++) {
       plan->out_edges += build->source[i] >= plan->first_neuron;
       reach += row - build->source[i];
+      by_power[32 - __builtin_clz(row - build->source[i])]++;
     }
   }
   plan->mean_reach = plan->weight_edges > 0 ? reach / plan->weight_edges : 0;
+  uint32_t power = 0;
+  for (uint64_t within = 0; power < 32; power++) {
+    within += by_power[power];
+    if (within * 4 >= plan->weight_edges * 3) break;
+  }
+  plan->usual_reach = UINT64_C(1) << power;
 }
 
 static bdag_status build_all(bdag_build *build, bdag_error *error) {

@@ -198,7 +198,8 @@ struct bdag_plan {
 
   uint32_t tile; /* samples, 0: the engine chooses by its largest batch */
   uint64_t weight_edges, out_edges;
-  uint64_t mean_reach; /* rows between source and target, on average */
+  uint64_t mean_reach;  /* rows between source and target, on average */
+  uint64_t usual_reach; /* not exceeded by three quarters of the edges; a power of two */
   uint64_t padding, bytes;
 };
 

@@ -51,6 +51,7 @@ static void exchange_buffers(bdag_engine *engine, bdag_weights *weights) {
   char *stepped = engine->gradient;
   engine->gradient = engine->state_gradient = weights->slots;
   weights->slots = weights->state = stepped;
+  bdag_weights_touch(weights);
   engine->backward_done = engine->has_gradient = 0;
 }
 

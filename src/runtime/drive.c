@@ -65,7 +65,7 @@ static void store_tile(bdag_engine *engine, uint64_t tile, const void *argument)
 /* Tiles of a chunk: as many as share a task's weights, but enough chunks for the threads. */
 static uint64_t chunk_of_pass(const bdag_engine *engine) {
   const uint64_t share = (engine->batch_tiles + engine->pass_threads - 1) / engine->pass_threads;
-  return share < engine->chunk_tiles ? share : engine->chunk_tiles;
+  return share < engine->forward_tiles ? share : engine->forward_tiles;
 }
 
 static void forward_chunk(bdag_engine *engine, uint64_t chunk, const void *argument) {
@@ -114,6 +114,7 @@ static bdag_status forward_one(bdag_engine *engine, const bdag_array *x, const b
   const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
   engine->is_single = bdag_forward_single(engine, x) == 0;
   if (!engine->is_single) {
+    bdag_gather_weights(engine);
     forward_chunks(engine, &exchange);
   } else if (y != NULL) {
     bdag_spread_outputs(engine);
@@ -142,6 +143,7 @@ static bdag_status forward(bdag_engine *engine, const bdag_weights *weights, uin
   begin_pass(engine, axis);
   const bdag_exchange exchange = {.x = x, .y = y, .read_out = read_out};
   const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
+  bdag_gather_weights(engine);
   if (axis == BDAG_AXIS_VERTICES) {
     for_each(engine, engine->batch_tiles, engine->pass_threads, load_tile, &exchange);
     run_graph(engine, &engine->plan->forward, forward_all_tiles);

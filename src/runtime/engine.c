@@ -130,8 +130,8 @@ static int allocate_scratch(bdag_engine *engine) {
       claim(engine, 3 * of_batch * engine->tiles, (uint64_t)engine->tile * engine->element);
   engine->batch_loss =
       claim(engine, of_batch > 0 ? engine->tiles : 0, (uint64_t)engine->tile * sizeof(double));
-  if (engine->scratch == NULL || engine->loss_column == NULL || engine->batch_rows == NULL ||
-      engine->batch_loss == NULL)
+  if (engine->scratch == NULL || bdag_gather_create(engine) != 0 || engine->loss_column == NULL ||
+      engine->batch_rows == NULL || engine->batch_loss == NULL)
     return 1;
   for (uint32_t i = 0; i < most; i++) engine->loss_column[i] = i;
   const uint32_t tasks =
@@ -168,6 +168,17 @@ static uint32_t choose_tile(const bdag_engine *engine) {
   return needed < TILE ? (uint32_t)needed : TILE;
 }
 
+/* Forward, rows that are still needed should stay in L2. Backward, dense panels gain by long sums; the
+ * sweep gains by rows that stay in L2. The backward chunk decides sums: it depends on the plan only. */
+static void choose_chunks(bdag_engine *engine) {
+  const bdag_plan *plan = engine->plan;
+  const uint64_t most = engine->tile < CHUNK_SAMPLES ? CHUNK_SAMPLES / engine->tile : 1;
+  const uint64_t rows = plan->usual_reach * engine->tile * engine->element + 1;
+  const uint64_t fitting = plan->context->machine.l2 / 2 / rows;
+  engine->forward_tiles = (uint32_t)(fitting < 1 ? 1 : fitting < most ? fitting : most);
+  engine->chunk_tiles = plan->live_entries * 2 > plan->weight_edges ? 1 : (uint32_t)most;
+}
+
 bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,
                                const bdag_engine_options *options, bdag_error *error) {
   static const bdag_engine_options defaults = BDAG_ENGINE_OPTIONS_INIT;
@@ -190,7 +201,7 @@ bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,
       options->flush_to_zero < 0 ? options->type == BDAG_FLOAT32 : options->flush_to_zero;
   made->tile = choose_tile(made);
   made->tiles = (options->max_batch + made->tile - 1) / made->tile;
-  made->chunk_tiles = made->tile < CHUNK_SAMPLES ? CHUNK_SAMPLES / made->tile : 1;
+  choose_chunks(made);
   if (plan->mean_reach * made->tile * made->element > plan->context->machine.l2 / 4)
     made->ahead = PREFETCH_AHEAD;
   made->bytes = sizeof *made;
@@ -226,6 +237,7 @@ void bdag_engine_destroy(bdag_engine *engine) {
   bdag_free(context, engine->sample_loss);
   bdag_free(context, engine->has_left_out);
   bdag_free(context, engine->scratch);
+  bdag_free(context, engine->gathered);
   bdag_free(context, engine->loss_column);
   bdag_free(context, engine->batch_rows);
   bdag_free(context, engine->batch_loss);
@@ -249,9 +261,12 @@ void bdag_engine_fail(bdag_engine *engine, bdag_status status, uint64_t vertex, 
   engine->failure = (bdag_failure){status, vertex, sample, column};
 }
 
+size_t bdag_engine_worker(const bdag_engine *engine) {
+  return engine->pass_threads > 1 ? (size_t)omp_get_thread_num() : 0;
+}
+
 void *bdag_engine_scratch(const bdag_engine *engine) {
-  const int worker = engine->pass_threads > 1 ? omp_get_thread_num() : 0;
-  return engine->scratch + (size_t)worker * engine->scratch_bytes;
+  return engine->scratch + bdag_engine_worker(engine) * engine->scratch_bytes;
 }
 
 uint32_t bdag_engine_tile(const bdag_engine *engine) {

@@ -21,12 +21,13 @@ struct bdag_engine {
   bdag_plan *plan;
   const bdag_kernels *kernels;
   bdag_engine_options options;
-  size_t element;       /* bytes a number */
-  uint32_t tile;        /* samples a tile */
-  uint64_t tiles;       /* for max_batch */
-  uint32_t groups;      /* gradient buffers */
-  uint32_t chunk_tiles; /* tiles that a task takes together */
-  uint32_t ahead;       /* rows of irregular edges are prefetched so many entries ahead; 0: not */
+  size_t element;         /* bytes a number */
+  uint32_t tile;          /* samples a tile */
+  uint64_t tiles;         /* for max_batch */
+  uint32_t groups;        /* gradient buffers */
+  uint32_t chunk_tiles;   /* tiles that a backward task takes together */
+  uint32_t forward_tiles; /* and a forward task */
+  uint32_t ahead;         /* rows of irregular edges are prefetched so many entries ahead; 0: not */
   int flush_to_zero;
   uint64_t bytes;
 
@@ -42,7 +43,10 @@ struct bdag_engine {
   char *zeros;                                  /* [most targets or rows of one job] */
   double *sample_weight, *factor, *sample_loss; /* [tiles · tile]: c_s, c_s/Z, ℓ_s */
   uint8_t *has_left_out; /* [tiles] samples of weight 0 whose rows are not finite */
-  char *scratch;         /* [threads][scratch_bytes] */
+  char *gathered; /* irregular weights of lists and then of unions, or [threads][gathered_bytes] */
+  size_t gathered_bytes;     /* 0: all of them, gathered once for many passes */
+  uint64_t gathered_version; /* of the weights they are from */
+  char *scratch;             /* [threads][scratch_bytes] */
   size_t scratch_bytes;
   char *batch_rows;      /* callbacks for the whole batch: out, targets, out_grad of each */
   double *batch_loss;    /* [tiles · tile], for those callbacks */
@@ -85,6 +89,20 @@ static inline int bdag_engine_failed(const bdag_engine *engine) {
 /* Notes the first failure of a pass; later tasks skip their work. */
 void bdag_engine_fail(bdag_engine *engine, bdag_status status, uint64_t vertex, uint64_t sample,
                       uint64_t column);
+/* ---- Irregular weights, which lie in the order of the backward sweep, in the order of the lists ---- */
+
+/* Gathers all of them if the engine has room and not these weights' yet. */
+void bdag_gather_weights(bdag_engine *engine);
+/* Finds them for a task: in order, from these places on. */
+typedef struct bdag_gathered {
+  const char *lists, *unions;
+  uint64_t list_first, union_first;
+} bdag_gathered;
+bdag_gathered bdag_gather_task(const bdag_engine *engine, const bdag_task *task);
+/* Room for them: 0, or −1 without memory. */
+int bdag_gather_create(bdag_engine *engine);
+/* Number of the calling worker in this pass. */
+size_t bdag_engine_worker(const bdag_engine *engine);
 /* Scratch of the calling worker. */
 void *bdag_engine_scratch(const bdag_engine *engine);
 

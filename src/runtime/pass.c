@@ -16,6 +16,7 @@ typedef struct bdag_step {
   char *out, *in, *out_grad, *in_grad; /* first rows of the tile */
   size_t row_bytes, lanes;
   uint64_t tile;
+  bdag_gathered irregular; /* forward: weights of the task */
 } bdag_step;
 
 static bdag_step step_of(bdag_engine *engine, uint64_t tile) {
@@ -140,8 +141,8 @@ static void forward_panel(const bdag_step *step, const bdag_panel *panel) {
 
 static void forward_union(const bdag_step *step, const bdag_union *part) {
   const bdag_union_job job = {
-      .weights = slots_from(step->engine, step->plan->edge_base),
-      .slot = step->plan->union_slot + part->entry,
+      .weights = step->irregular.unions +
+                 (part->entry - step->irregular.union_first) * step->engine->element,
       .source = step->plan->source + part->list,
       .sources = part->sources,
       .targets = part->targets,
@@ -157,8 +158,8 @@ static void forward_union(const bdag_step *step, const bdag_union *part) {
 static void forward_lists(const bdag_step *step, const bdag_row_run *run, int from_bias) {
   const bdag_plan *plan = step->plan;
   const bdag_list_job job = {
-      .weights = slots_from(step->engine, plan->edge_base),
-      .slot = plan->list_slot,
+      .weights = step->irregular.lists +
+                 (plan->list_offset[run->row] - step->irregular.list_first) * step->engine->element,
       .source = plan->list_source,
       .offset = plan->list_offset + run->row,
       .targets = run->rows,
@@ -228,8 +229,10 @@ static void forward_block(const bdag_step *step, const bdag_block *block) {
 
 void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles) {
   const bdag_task *work = &engine->plan->forward_task[task];
+  const bdag_gathered weights = bdag_gather_task(engine, work);
   for (uint64_t tile = first_tile; tile < first_tile + tiles; tile++) {
-    const bdag_step step = step_of(engine, tile);
+    bdag_step step = step_of(engine, tile);
+    step.irregular = weights;
     for (uint32_t i = work->first; i < work->first + work->count; i++)
       forward_block(&step, &step.plan->block[i]);
   }

@@ -27,6 +27,11 @@ static void store(bdag_weights *weights, uint64_t index, double value) {
     ((double *)weights->state)[index] = value;
 }
 
+void bdag_weights_touch(bdag_weights *weights) {
+  static _Atomic uint64_t versions;
+  weights->version = atomic_fetch_add_explicit(&versions, 1, memory_order_relaxed) + 1;
+}
+
 static bdag_status allocate(bdag_weights **weights, bdag_plan *plan, bdag_type type,
                             bdag_error *error) {
   const bdag_context *context = plan->context;
@@ -36,6 +41,7 @@ static bdag_status allocate(bdag_weights **weights, bdag_plan *plan, bdag_type t
   made->plan = bdag_plan_retain(plan);
   made->type = type;
   atomic_init(&made->references, 1);
+  bdag_weights_touch(made);
   made->state = bdag_allocate_zeroed(context, plan->state_count, size_of(type));
   made->slots =
       plan->indirect ? bdag_allocate_zeroed(context, plan->slot_count, size_of(type)) : made->state;
@@ -107,6 +113,7 @@ static void refresh_slot(const bdag_weights *weights, uint64_t slot) {
 }
 
 void bdag_weights_refresh(bdag_weights *weights) {
+  bdag_weights_touch(weights);
   if (!weights->plan->indirect) return;
   const uint64_t slots = weights->plan->slot_count;
   const uint32_t threads =

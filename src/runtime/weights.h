@@ -19,12 +19,16 @@ struct bdag_weights {
   _Atomic uint32_t references;
   _Atomic int frozen;
   _Atomic int held; /* by a trainer */
+  uint64_t version; /* another one after each change, unlike that of any other weights */
   void *state;      /* [plan->state_count] */
   void *slots;      /* [plan->slot_count] */
 };
 
 /* Carries changes of `state` over to `slots`; to be called after each change. */
 void bdag_weights_refresh(bdag_weights *weights);
+
+/* Notes that values have changed; bdag_weights_refresh does. */
+void bdag_weights_touch(bdag_weights *weights);
 
 /* The state index of a parameter, BDAG_NONE if the plan does not use it. */
 uint64_t bdag_plan_state_of_parameter(const bdag_plan *plan, uint64_t parameter);

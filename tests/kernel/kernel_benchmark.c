@@ -19,7 +19,7 @@ typedef struct bench {
   row in, out, grad, result;
   _Alignas(64) double rows[SOURCES * COUNT], targets[SOURCES * COUNT], weights[SOURCES * STEP];
   _Alignas(64) double result_rows[SOURCES * COUNT], gradient[SOURCES * STEP], turned[COUNT * STEP];
-  uint32_t source[SOURCES * TARGETS], slot[SOURCES * TARGETS];
+  uint32_t source[SOURCES * TARGETS];
   uint64_t offset[SOURCES + 1];
   double factor[COUNT], loss[COUNT], scratch[3 * COUNT];
 } bench;
@@ -89,7 +89,6 @@ static void call_panel(bench *b) {
 
 static void call_union(bench *b) {
   const bdag_union_job job = {.weights = b->weights,
-                              .slot = b->slot,
                               .source = b->source,
                               .sources = SOURCES,
                               .targets = BDAG_UNION_TARGETS,
@@ -103,7 +102,6 @@ static void call_union(bench *b) {
 
 static void call_list(bench *b) {
   const bdag_list_job job = {.weights = b->weights,
-                             .slot = b->slot,
                              .source = b->source,
                              .offset = b->offset,
                              .targets = SOURCES,
@@ -198,7 +196,6 @@ static void fill(bench *b) {
   for (uint32_t i = 0; i < SOURCES * TARGETS; i++) {
     set(type, b->weights, i, uniform(&random, -1, 1));
     b->source[i] = i < SOURCES ? i : below(&random, SOURCES);
-    b->slot[i] = i;
   }
   for (uint32_t i = 0; i <= SOURCES; i++) b->offset[i] = i * TARGETS;
 }

@@ -92,8 +92,9 @@ static void run_union(const forward *x, target_rows target, piece part) {
   for (uint32_t k = 0; k < x->sources; k++)
     for (uint32_t i = 0; i < part.targets; i++)
       slot[k * part.targets + i] = x->slot[x->offset[part.first + i] + k];
-  const bdag_union_job job = {.weights = x->weight,
-                              .slot = slot,
+  static unsigned char weights[TERM_LIMIT * sizeof(double)];
+  x->kernels->gather(x->weight, slot, (size_t)x->sources * part.targets, weights);
+  const bdag_union_job job = {.weights = weights,
                               .source = x->source + x->offset[0],
                               .sources = x->sources,
                               .targets = part.targets,
@@ -111,8 +112,10 @@ static void run_list(const forward *x, target_rows target, piece part) {
   const uint64_t end = x->offset[x->targets];
   uint32_t *const source = (uint32_t *)x->guard - end;
   memcpy(source, x->source, end * sizeof *source);
-  const bdag_list_job job = {.weights = x->weight,
-                             .slot = x->slot,
+  static unsigned char weights[TERM_LIMIT * sizeof(double)];
+  const uint64_t first = x->offset[part.first];
+  x->kernels->gather(x->weight, x->slot + first, end - first, weights);
+  const bdag_list_job job = {.weights = weights,
                              .source = source,
                              .offset = x->offset + part.first,
                              .targets = part.targets,

@@ -148,13 +148,10 @@ static void check(sweep *x) {
 /* Lists with the weights of successors: sums over a sample's terms are the same everywhere. */
 static void check_lists(sweep *x) {
   const bdag_type type = x->kernels->type;
-  static uint32_t slot[ENTRY_LIMIT];
   const double zero = 0;
-  for (uint32_t e = 0; e < ENTRY_LIMIT; e++) slot[e] = e;
   memcpy(x->again, x->before, sizeof x->again);
   for (uint32_t i = 0; i < x->rows; i++) {
-    const bdag_list_job job = {.weights = x->weights,
-                               .slot = slot,
+    const bdag_list_job job = {.weights = plus(type, x->weights, x->offset[i]),
                                .source = x->successor,
                                .offset = x->offset + i,
                                .targets = 1,
