@@ -23,7 +23,7 @@ static void print_point(FILE *stream, const bench_scaling_case *c, const bench_s
       memory[16], speedup[12], serial[12], efficiency[12], fraction[12], task[16], overhead[12];
   const double spread = (p->quartile_high - p->quartile_low) / p->median;
   print_seconds(time, p->median);
-  print_number(iqr, sizeof iqr, "%.1f", 100.0 * fmin(spread, 9.99));
+  print_number(iqr, sizeof iqr, spread < 0.0995 ? "%.1f" : "%.0f", 100.0 * fmin(spread, 9.99));
   print_number(rate, sizeof rate, "%.2f", 1e-9 * c->edge_samples / p->median);
   print_number(flops, sizeof flops, "%.0f", 1e-9 * c->flops / p->median);
   print_number(peak, sizeof peak, "%.0f", 100.0 * c->flops / p->median / p->peak);
@@ -41,13 +41,13 @@ static void print_point(FILE *stream, const bench_scaling_case *c, const bench_s
   print_number(fraction, sizeof fraction, "%.3f", p->karp_flatt);
   print_seconds(task, p->task_seconds);
   print_number(overhead, sizeof overhead, "%.0f", 100.0 * p->overhead);
-  fprintf(stream, "%4u%c %7s %4s%c %6s %5s %4s %5s %6s %4s %6s %5s %5s %4s %6s %5.4g %7s %3s %s\n",
+  fprintf(stream, "%3u%c %7s %3s%c %6s %5s %4s %5s %6s %4s %6s %5s %5s %3s %6s %5.4g %7s %3s %s\n",
           p->threads, p->oversubscribed ? '*' : ' ', time, iqr, p->noisy ? '!' : ' ', rate, flops,
           peak, bytes, share, ratio, memory, speedup, serial, efficiency, fraction,
           (double)p->tasks, task, overhead,
           p->bitwise_equal < 0 ? "?"
           : p->bitwise_equal   ? "="
-                               : "DIFFERS");
+                               : "!=");
 }
 
 static void print_shape(FILE *stream, const bench_scaling_case *c) {
@@ -95,9 +95,9 @@ static void print_predictions(FILE *stream, const bench_scaling_case *c) {
 void bench_scaling_print_case(FILE *stream, const bench_scaling_case *c) {
   print_shape(stream, c);
   if (!c->valid) return;
-  fprintf(stream, "%4s  %7s %4s  %6s %5s %4s %5s %6s %4s %6s %5s %5s %4s %6s %5s %7s %3s\n", "t",
-          "time", "IQR%", "Ge.s/s", "Gflop", "peak", "GB/s", "of bw", "b/f", "memory", "x1", "xser",
-          "eff%", "K-F", "tasks", "task", "ov%");
+  fprintf(stream, "%3s  %7s %3s  %6s %5s %4s %5s %6s %4s %6s %5s %5s %3s %6s %5s %7s %3s\n", "t",
+          "time", "IQ%", "Ge.s/s", "Gflop", "peak", "GB/s", "of bw", "b/f", "memory", "x1", "xser",
+          "eff", "K-F", "tasks", "task", "ov%");
   for (uint32_t i = 0; i < c->point_count; i++) print_point(stream, c, &c->points[i]);
   print_predictions(stream, c);
 }
@@ -154,10 +154,12 @@ void bench_scaling_print_rest(FILE *stream, const bench_scaling *scaling) {
   print_metg(stream, scaling);
   print_edges(stream, scaling);
   print_roofline(stream, scaling);
-  fprintf(stream, "\nThe report took %.0f s. ", scaling->seconds);
-  fputs("* more threads than cores. x1, xser: speed-up against 1 thread and against\n"
-        "the serial path. K-F: serial fraction by Karp and Flatt. ov%: share of threads x time\n"
-        "that is no work. Last column: deterministic results bitwise equal to those of 1 thread.\n"
+  fprintf(stream, "\nThe report took %.0f s.\n", scaling->seconds);
+  fputs("* more threads than cores. IQ%: quartiles apart, ! noisy. x1, xser: speed-up against\n"
+        "1 thread and against the serial path. eff: efficiency in %. K-F: serial fraction by Karp\n"
+        "and Flatt. ov%: share of threads x time that is no work of tasks. Last column: "
+        "deterministic\n"
+        "results bitwise equal (=) to those of 1 thread or not (!=).\n"
         "Predictions are made by (work - span) / threads + span, no less than bytes / bandwidth.\n",
         stream);
 }
