@@ -10,11 +10,6 @@
 /* At 64 samples of float32 a row is four AVX-512 vectors: enough for the register tiles, and the rows
  * of a layer still fit L2. */
 #define TILE 64u
-/* Gradient buffers beyond the first may take that much memory together. */
-#define GROUP_BYTES          (UINT64_C(512) << 20)
-#define DETERMINISTIC_GROUPS 4u
-/* Below that many edge·samples a pass takes a few microseconds: not worth a team. */
-#define SERIAL_WORK 200000u
 /* Samples that a task takes together: its weights and lists are read once for them. */
 #define CHUNK_SAMPLES  256u
 #define PREFETCH_AHEAD 32u
@@ -39,21 +34,6 @@ static bdag_status check_options(const bdag_plan *plan, const bdag_engine_option
     return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT, "threads %u exceeds 1024",
                      options->threads);
   return BDAG_OK;
-}
-
-static uint32_t choose_groups(const bdag_engine *engine) {
-  const bdag_plan *plan = engine->plan;
-  const bdag_engine_options *options = &engine->options;
-  uint64_t wanted = options->threads;
-  if (options->deterministic)
-    wanted = plan->options.accumulation_groups != 0 ? plan->options.accumulation_groups
-                                                    : DETERMINISTIC_GROUPS;
-  else if (options->axis == BDAG_AXIS_SERIAL || options->axis == BDAG_AXIS_VERTICES)
-    wanted = 1;
-  if (wanted > engine->tiles) wanted = engine->tiles;
-  const uint64_t one = plan->slot_count * engine->element + 1;
-  const uint64_t affordable = GROUP_BYTES / one + 1;
-  return (uint32_t)(wanted < affordable ? wanted : affordable);
 }
 
 static void *claim(bdag_engine *engine, uint64_t count, uint64_t size) {
@@ -85,7 +65,7 @@ static int allocate_rows(bdag_engine *engine) {
 static int allocate_gradients(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
   if (!plan->has_loss) return 0;
-  engine->groups = choose_groups(engine);
+  engine->groups = bdag_engine_choose_groups(engine);
   engine->gradient = claim(engine, plan->slot_count, engine->element);
   engine->more_gradients = claim(engine, (engine->groups - 1) * plan->slot_count, engine->element);
   engine->state_gradient =
@@ -136,7 +116,7 @@ static int allocate_scratch(bdag_engine *engine) {
   for (uint32_t i = 0; i < most; i++) engine->loss_column[i] = i;
   const uint32_t tasks =
       plan->forward_tasks > plan->backward_tasks ? plan->forward_tasks : plan->backward_tasks;
-  return bdag_scheduler_create(&engine->scheduler, engine->context, tasks);
+  return bdag_scheduler_create(&engine->scheduler, engine->context, tasks, engine->options.threads);
 }
 
 /* Constants keep their rows for good: no pass writes them. */
@@ -204,6 +184,7 @@ bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,
   choose_chunks(made);
   if (plan->mean_reach * made->tile * made->element > plan->context->machine.l2 / 4)
     made->ahead = PREFETCH_AHEAD;
+  made->patience = bdag_scheduler_patience(made->context, made->options.threads);
   made->bytes = sizeof *made;
   if (allocate_rows(made) || allocate_gradients(made) || allocate_scratch(made)) {
     const unsigned long long bytes = made->bytes;
@@ -271,21 +252,6 @@ void *bdag_engine_scratch(const bdag_engine *engine) {
 
 uint32_t bdag_engine_tile(const bdag_engine *engine) {
   return engine->tile;
-}
-
-/* Tiles balance when they divide evenly or are many; otherwise the graph must be wide enough. */
-bdag_axis bdag_engine_choose_axis(const bdag_engine *engine, uint64_t tiles, int backward) {
-  const bdag_plan *plan = engine->plan;
-  const uint64_t threads = engine->options.threads;
-  if (threads == 1 || omp_in_parallel()) return BDAG_AXIS_SERIAL;
-  if (engine->options.axis != BDAG_AXIS_AUTO) return engine->options.axis;
-  if (plan->edges * tiles * engine->tile < SERIAL_WORK) return BDAG_AXIS_SERIAL;
-  const int balanced = tiles % threads == 0 || tiles >= 4 * threads;
-  const int buffered = !backward || engine->groups >= threads;
-  if (tiles >= threads && balanced && buffered) return BDAG_AXIS_TILES;
-  if ((backward ? plan->backward_tasks : plan->forward_tasks) >= 4 * threads)
-    return BDAG_AXIS_VERTICES;
-  return tiles > 1 ? BDAG_AXIS_TILES : BDAG_AXIS_SERIAL;
 }
 
 bdag_status bdag_engine_describe(const bdag_engine *engine, bdag_engine_info *info) {
