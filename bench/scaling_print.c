@@ -11,6 +11,11 @@ static void print_number(char *text, size_t size, const char *format, double val
     snprintf(text, size, "-");
 }
 
+/* Three digits. */
+static void print_three(char *text, size_t size, double value) {
+  print_number(text, size, value < 9.995 ? "%.2f" : value < 99.95 ? "%.1f" : "%.0f", value);
+}
+
 static void print_seconds(char text[16], double seconds) {
   if (isfinite(seconds))
     bench_print_seconds(text, seconds);
@@ -24,24 +29,24 @@ static void print_point(FILE *stream, const bench_scaling_case *c, const bench_s
   const double spread = (p->quartile_high - p->quartile_low) / p->median;
   print_seconds(time, p->median);
   print_number(iqr, sizeof iqr, spread < 0.0995 ? "%.1f" : "%.0f", 100.0 * fmin(spread, 9.99));
-  print_number(rate, sizeof rate, "%.2f", 1e-9 * c->edge_samples / p->median);
+  print_three(rate, sizeof rate, 1e-9 * c->edge_samples / p->median);
   print_number(flops, sizeof flops, "%.0f", 1e-9 * c->flops / p->median);
   print_number(peak, sizeof peak, "%.0f", 100.0 * c->flops / p->median / p->peak);
   print_number(bytes, sizeof bytes, "%.1f", 1e-9 * c->bytes / p->median);
   if (p->level != NULL && p->bandwidth > 0.0)
-    snprintf(share, sizeof share, "%.0f %.3s", 100.0 * c->bytes / p->median / p->bandwidth,
-             p->level);
+    snprintf(share, sizeof share, "%.0f%%%.3s", 100.0 * c->bytes / p->median / p->bandwidth,
+             strcmp(p->level, "memory") == 0 ? "mem" : p->level);
   else
     strcpy(share, "-");
   print_number(ratio, sizeof ratio, "%.2f", p->backward_forward);
   bench_print_bytes(memory, (double)p->memory);
-  print_number(speedup, sizeof speedup, "%.2f", p->speedup);
-  print_number(serial, sizeof serial, "%.2f", p->speedup_serial);
+  print_three(speedup, sizeof speedup, p->speedup);
+  print_three(serial, sizeof serial, p->speedup_serial);
   print_number(efficiency, sizeof efficiency, "%.0f", 100.0 * p->efficiency);
   print_number(fraction, sizeof fraction, "%.3f", p->karp_flatt);
   print_seconds(task, p->task_seconds);
   print_number(overhead, sizeof overhead, "%.0f", 100.0 * p->overhead);
-  fprintf(stream, "%3u%c %7s %3s%c %6s %5s %4s %5s %6s %4s %6s %5s %5s %3s %6s %5.4g %7s %3s %s\n",
+  fprintf(stream, "%3u%c %7s %3s%c %5s %4s %4s %5s %6s %4s %6s %4s %4s %3s %6s %5.4g %7s %3s %s\n",
           p->threads, p->oversubscribed ? '*' : ' ', time, iqr, p->noisy ? '!' : ' ', rate, flops,
           peak, bytes, share, ratio, memory, speedup, serial, efficiency, fraction,
           (double)p->tasks, task, overhead,
@@ -95,8 +100,8 @@ static void print_predictions(FILE *stream, const bench_scaling_case *c) {
 void bench_scaling_print_case(FILE *stream, const bench_scaling_case *c) {
   print_shape(stream, c);
   if (!c->valid) return;
-  fprintf(stream, "%3s  %7s %3s  %6s %5s %4s %5s %6s %4s %6s %5s %5s %3s %6s %5s %7s %3s\n", "t",
-          "time", "IQ%", "Ge.s/s", "Gflop", "peak", "GB/s", "of bw", "b/f", "memory", "x1", "xser",
+  fprintf(stream, "%3s  %7s %3s  %5s %4s %4s %5s %6s %4s %6s %4s %4s %3s %6s %5s %7s %3s\n", "t",
+          "time", "IQ%", "Ges/s", "GF/s", "peak", "GB/s", "of bw", "b/f", "memory", "x1", "xser",
           "eff", "K-F", "tasks", "task", "ov%");
   for (uint32_t i = 0; i < c->point_count; i++) print_point(stream, c, &c->points[i]);
   print_predictions(stream, c);
@@ -155,8 +160,11 @@ void bench_scaling_print_rest(FILE *stream, const bench_scaling *scaling) {
   print_edges(stream, scaling);
   print_roofline(stream, scaling);
   fprintf(stream, "\nThe report took %.0f s.\n", scaling->seconds);
-  fputs("* more threads than cores. IQ%: quartiles apart, ! noisy. x1, xser: speed-up against\n"
-        "1 thread and against the serial path. eff: efficiency in %. K-F: serial fraction by Karp\n"
+  fputs("* more threads than cores. IQ%: quartiles apart, ! noisy. Ges/s: 10^9 edge-samples\n"
+        "a second. of bw: share of the bandwidth of the level that holds the bytes. x1, xser: "
+        "speed-up\n"
+        "against 1 thread and against the serial path. eff: efficiency in %. K-F: serial fraction "
+        "by Karp\n"
         "and Flatt. ov%: share of threads x time that is no work of tasks. Last column: "
         "deterministic\n"
         "results bitwise equal (=) to those of 1 thread or not (!=).\n"
