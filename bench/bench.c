@@ -5,6 +5,7 @@
 
 #include "compare_reports.h"
 #include "peers.h"
+#include "profile.h"
 #include "scaling.h"
 #include "scaling_json.h"
 #include "schema.h"
@@ -16,6 +17,7 @@ static const char usage[] =
     "       backdag-bench compare [--least SHARE] [--all] OLD.json NEW.json\n"
     "       backdag-bench machine [--ceilings SECONDS] [--json FILE]\n"
     "       backdag-bench peers [OPTION...] [CASE...]\n"
+    "       backdag-bench profile [-o FILE]\n"
     "\n"
     "run measures cases (without names the default set, \"all\" every one), scaling measures them "
     "on\n"
@@ -204,7 +206,8 @@ int main(int argc, char **argv) {
     int (*run)(int argc, char **argv);
   } verbs[] = {
       {"list", list_verb},       {"run", run_verb},         {"scaling", bench_scaling_verb},
-      {"compare", compare_verb}, {"machine", machine_verb}, {"peers", peers_verb}};
+      {"compare", compare_verb}, {"machine", machine_verb}, {"profile", bench_profile_verb},
+      {"peers", peers_verb}};
   const char *verb = argc > 1 ? argv[1] : "";
   for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
     if (strcmp(verbs[i].name, verb) != 0) continue;

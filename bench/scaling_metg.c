@@ -129,18 +129,60 @@ static void run_shape(bench_scaling_run *run, bdag_context *context, const bench
   bench_subject_destroy(subject);
 }
 
+static bench_settings settings_of_tasks(const bench_settings *settings) {
+  bench_settings changed = *settings;
+  changed.type = BDAG_FLOAT32;
+  changed.granularity = BDAG_GRANULARITY_VERTEX;
+  changed.axis = BDAG_AXIS_VERTICES;
+  changed.tile = 16;
+  return changed;
+}
+
+/* The context, with the activation that spins. */
+static bdag_context *context_of_tasks(const bench_settings *settings, uint32_t threads,
+                                      uint32_t *kind) {
+  bdag_context *context = bench_context_create(settings, threads);
+  const bdag_activation_functions functions = {spin_value, spin_derivative, NULL};
+  bdag_error error;
+  if (bdag_context_register_activation(context, "bench-spin", &functions, kind, &error) != BDAG_OK)
+    bench_die("%s", error.message);
+  return context;
+}
+
 void bench_scaling_metg_run(bench_scaling_run *run) {
   bench_scaling_progress(run, "task grain");
-  bench_settings settings = *run->settings;
-  settings.type = BDAG_FLOAT32;
-  settings.granularity = BDAG_GRANULARITY_VERTEX;
-  settings.axis = BDAG_AXIS_VERTICES;
-  settings.tile = 16;
-  bdag_context *context = bench_context_create(&settings, bench_scaling_most(run));
-  const bdag_activation_functions functions = {spin_value, spin_derivative, NULL};
+  const bench_settings settings = settings_of_tasks(run->settings);
   uint32_t kind;
-  if (bdag_context_register_activation(context, "bench-spin", &functions, &kind, NULL) == BDAG_OK)
-    for (int s = 0; s < SHAPES; s++) run_shape(run, context, &settings, kind, s);
+  bdag_context *context = context_of_tasks(&settings, bench_scaling_most(run), &kind);
+  for (int s = 0; s < SHAPES; s++) run_shape(run, context, &settings, kind, s);
   bdag_context_destroy(context);
   run->done += 1.0;
+}
+
+double bench_task_cost(const bench_settings *settings, uint32_t threads) {
+  enum { WIDTH = 64 };
+  const bench_settings tasks = settings_of_tasks(settings);
+  bench_settings serial = tasks;
+  serial.axis = BDAG_AXIS_SERIAL;
+  uint32_t kind;
+  bdag_context *context = context_of_tasks(&tasks, threads, &kind);
+  const bench_case the_case = {.name = "tasks",
+                               .build = build,
+                               .argument = (uint64_t)kind << 32 | WIDTH << 8 | RANDOM,
+                               .members = 1};
+  bench_subject *subject = bench_subject_create(context, &tasks, &the_case, NULL), *clone[2] = {0};
+  double seconds[2] = {NAN, NAN};
+  bdag_error error;
+  for (int i = 0; subject != NULL && i < 2; i++) {
+    clone[i] = bench_subject_clone(subject, i == 0 ? &serial : &tasks, BATCH, i == 0 ? 1 : threads,
+                                   0, &error);
+    if (clone[i] == NULL) continue;
+    grain empty = {clone[i], 0};
+    for (int r = 0; r < 50; r++) seconds[i] = fmin(seconds[i], run_grain(&empty, 1));
+  }
+  const double cost = (threads * seconds[1] - seconds[0]) / TASKS;
+  for (int i = 0; i < 2; i++) bench_subject_release_clone(clone[i]);
+  bench_subject_destroy(subject);
+  bdag_context_destroy(context);
+  return fmax(cost, 0.0);
 }

@@ -47,6 +47,8 @@ bench_traced bench_scaling_trace(bench_subject *subject, bench_phase phase);
 
 /* Grain of tasks against efficiency, for 1 thread and for the most. */
 void bench_scaling_metg_run(bench_scaling_run *run);
+/* What a task costs beyond its work, in seconds of the threads' time: empty bodies, random graph. */
+double bench_task_cost(const bench_settings *settings, uint32_t threads);
 /* Growing irregular graphs. */
 void bench_scaling_edges_run(bench_scaling_run *run);
 /* Ceilings, and each case on them. */
