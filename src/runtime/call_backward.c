@@ -32,14 +32,14 @@ static bdag_status weigh_samples(bdag_engine *engine, const double *sample_weigh
 
 /* Checks, and what a pass over the losses of the last forward pass begins with. */
 static bdag_status begin_loss(bdag_engine *engine, const bdag_backward_options *options,
-                              bdag_axis axis) {
+                              bdag_axis *axis) {
   if (!engine->plan->has_loss) return BDAG_ERROR_NO_LOSS;
   if (!engine->forward_done) return BDAG_ERROR_ORDER;
   bdag_spread_single(engine);
   if (engine->plan->target_count > 0 &&
       (options->targets == NULL || !bdag_is_array(options->targets)))
     return BDAG_ERROR_INVALID_ARGUMENT;
-  bdag_begin_pass(engine, axis);
+  *axis = bdag_begin_pass(engine, *axis);
   return weigh_samples(engine, options->sample_weights, options->normalizer);
 }
 
@@ -51,8 +51,8 @@ bdag_status bdag_loss(bdag_engine *engine, const void *targets, const double *sa
   options.targets = targets != NULL ? &array : NULL;
   options.sample_weights = sample_weights;
   const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
-  const bdag_axis axis = bdag_engine_choose_axis(engine, engine->batch_tiles, 0);
-  bdag_status status = begin_loss(engine, &options, axis);
+  bdag_axis axis = bdag_engine_choose_axis(engine, engine->batch_tiles, 0);
+  bdag_status status = begin_loss(engine, &options, &axis);
   if (status == BDAG_OK) {
     const bdag_exchange exchange = {.targets = options.targets};
     bdag_drive_loss(engine, &exchange);
@@ -60,13 +60,14 @@ bdag_status bdag_loss(bdag_engine *engine, const void *targets, const double *sa
     if (status == BDAG_OK) *loss = bdag_loss_total(engine);
   }
   bdag_float_mode_leave(saved);
+  bdag_end_pass(engine);
   return status;
 }
 
 static bdag_status backward(bdag_engine *engine, const bdag_weights *weights,
                             const bdag_backward_options *options, double *loss) {
-  const bdag_axis axis = bdag_engine_choose_axis(engine, engine->batch_tiles, 1);
-  bdag_status status = begin_loss(engine, options, axis);
+  bdag_axis axis = bdag_engine_choose_axis(engine, engine->batch_tiles, 1);
+  bdag_status status = begin_loss(engine, options, &axis);
   if (status != BDAG_OK) return status;
   engine->backward_done = 0;
   engine->weights = weights;
@@ -89,6 +90,7 @@ bdag_status bdag_backward_arrays(bdag_engine *engine, const bdag_weights *weight
   const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
   const bdag_status result = backward(engine, weights, options, loss);
   bdag_float_mode_leave(saved);
+  bdag_end_pass(engine);
   return result;
 }
 

@@ -4,7 +4,7 @@
 
 /* One sample is not worth a team. */
 static bdag_status forward_one(bdag_engine *engine, const bdag_exchange *exchange) {
-  bdag_begin_pass(engine, BDAG_AXIS_SERIAL);
+  (void)bdag_begin_pass(engine, BDAG_AXIS_SERIAL);
   const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
   engine->is_single = bdag_forward_single(engine, exchange->x) == 0;
   if (!engine->is_single) {
@@ -15,6 +15,7 @@ static bdag_status forward_one(bdag_engine *engine, const bdag_exchange *exchang
     bdag_store_outputs(engine, 0, exchange->y, exchange->read_out);
   }
   bdag_float_mode_leave(saved);
+  bdag_end_pass(engine);
   engine->forward_done = !bdag_engine_failed(engine);
   return (bdag_status)atomic_load(&engine->status);
 }
@@ -40,12 +41,13 @@ static bdag_status forward(bdag_engine *engine, const bdag_weights *weights, uin
   engine->forward_done = engine->backward_done = engine->is_single = 0;
   const bdag_exchange exchange = {.x = x, .y = y, .read_out = read_out};
   if (batch == 1 && engine->single_out != NULL) return forward_one(engine, &exchange);
-  const bdag_axis axis = bdag_engine_choose_axis(engine, engine->batch_tiles, 0);
-  bdag_begin_pass(engine, axis);
+  const bdag_axis axis =
+      bdag_begin_pass(engine, bdag_engine_choose_axis(engine, engine->batch_tiles, 0));
   const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
   bdag_gather_weights(engine);
   bdag_drive_forward(engine, axis, &exchange);
   bdag_float_mode_leave(saved);
+  bdag_end_pass(engine);
   engine->forward_done = !bdag_engine_failed(engine);
   return (bdag_status)atomic_load(&engine->status);
 }

@@ -6,6 +6,7 @@
 #include <omp.h>
 
 #include "runtime/float_mode.h"
+#include "runtime/team.h"
 
 /* ---- Teams --------------------------------------------------------------------------------------- */
 
@@ -26,7 +27,9 @@ static void on_team(bdag_engine *engine, pass_part part, const void *argument) {
   {
     const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
     const bdag_worker worker = {(uint32_t)omp_get_thread_num(), (uint32_t)omp_get_num_threads()};
+    bdag_team_bind(engine->context, worker.number);
     part(engine, worker, argument);
+    bdag_team_unbind(engine->context, worker.number);
     bdag_float_mode_leave(saved);
   }
 }
@@ -59,12 +62,24 @@ bdag_status bdag_check_weights(const bdag_engine *engine, const bdag_weights *we
   return BDAG_OK;
 }
 
-void bdag_begin_pass(bdag_engine *engine, bdag_axis axis) {
+bdag_axis bdag_begin_pass(bdag_engine *engine, bdag_axis axis) {
   atomic_store(&engine->status, BDAG_OK);
   atomic_store(&engine->cancelled, 0);
   engine->failure = (bdag_failure){BDAG_OK, BDAG_NONE, BDAG_NONE, BDAG_NONE};
-  engine->pass_threads = axis == BDAG_AXIS_SERIAL ? 1 : engine->options.threads;
   for (uint32_t i = 0; i < BDAG_MEETINGS; i++) bdag_meeting_prepare(&engine->meeting[i]);
+  engine->pass_threads = 1;
+  const int serial = axis == BDAG_AXIS_SERIAL;
+  if (serial && bdag_pass_is_small(engine, engine->batch_tiles)) return axis;
+  engine->claimed = bdag_team_enter(engine->context, serial ? 1 : engine->options.threads);
+  if (engine->claimed > 1) engine->pass_threads = engine->claimed;
+  if (engine->claimed == 0)
+    bdag_engine_fail(engine, BDAG_ERROR_THREADS, BDAG_NONE, BDAG_NONE, BDAG_NONE);
+  return engine->claimed > 1 ? axis : BDAG_AXIS_SERIAL;
+}
+
+void bdag_end_pass(bdag_engine *engine) {
+  if (engine->claimed > 0) bdag_team_leave(engine->context, engine->claimed);
+  engine->claimed = 0;
 }
 
 static void prepare_graph(bdag_engine *engine, const bdag_task_graph *graph,

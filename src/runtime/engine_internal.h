@@ -63,6 +63,7 @@ struct bdag_engine {
   const bdag_weights *weights;
   uint64_t batch, batch_tiles;
   uint32_t pass_groups, pass_threads;
+  uint32_t claimed;                /* threads taken out of the context's budget */
   int forward_done, backward_done; /* by the last pass */
   int has_gradient, accumulate;    /* something to accumulate onto; this pass does */
   bdag_descent descent;
@@ -114,6 +115,8 @@ void *bdag_engine_scratch(const bdag_engine *engine);
 
 /* The axis of a pass over this many tiles. */
 bdag_axis bdag_engine_choose_axis(const bdag_engine *engine, uint64_t tiles, int backward);
+/* Not worth a team. */
+int bdag_pass_is_small(const bdag_engine *engine, uint64_t tiles);
 /* Gradient buffers that an engine should have, and those that a pass on an axis fills. */
 uint32_t bdag_engine_choose_groups(const bdag_engine *engine);
 uint32_t bdag_groups_of_pass(const bdag_engine *engine, bdag_axis axis);
