@@ -5,16 +5,20 @@
 #include <math.h>
 #include <string.h>
 
+#include "pin.h"
 #include "scaling_run.h"
 
 #define BUDGET 0.5 /* seconds for each figure */
 
-/* Least seconds of a phase; 0 threads: the serial path. */
+/* Least seconds of a phase. */
 static double least_seconds(bench_subject *subject, bench_phase phase) {
   bench_alternative a = {"profile", bench_subject_run(phase), subject, .inner = 1};
   bench_effort effort = BENCH_EFFORT_INIT;
   effort.budget = BUDGET;
+  a.run(subject, 1);
+  if (subject->settings->pin) bench_pin_team(subject->threads);
   bench_measure(&a, 1, &effort);
+  bench_unpin_team();
   const double seconds = a.failed ? NAN : bench_describe(a.seconds, a.count).minimum;
   bench_alternatives_clear(&a, 1);
   return seconds;

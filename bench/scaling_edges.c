@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "pin.h"
 #include "scaling_run.h"
 
 enum { SIZES = 5, BATCH = 64 };
@@ -29,7 +30,10 @@ static void run_threads(bench_scaling_run *run, bench_subject *subject, uint32_t
       {"backward", bench_subject_run(BENCH_BACKWARD), subject, .inner = 1}};
   bench_effort effort = run->settings->effort;
   effort.budget = BUDGET;
+  alternatives[1].run(subject, 1);
+  if (run->settings->pin) bench_pin_team(threads);
   bench_measure(alternatives, 2, &effort);
+  bench_unpin_team();
   add_point(run, subject, BENCH_FORWARD, &alternatives[0]);
   add_point(run, subject, BENCH_BACKWARD, &alternatives[1]);
   bench_alternatives_clear(alternatives, 2);

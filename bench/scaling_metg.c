@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "pin.h"
 #include "scaling_run.h"
 
 enum { TASKS = 4000, GRAINS = 11, BATCH = 16 };
@@ -92,7 +93,10 @@ static void measure_curve(bench_scaling_run *run, bench_subject *subject, shape 
   bench_effort effort = run->settings->effort;
   effort.budget = BUDGET;
   effort.least = 3;
+  run_grain(&grains[1], 1);
+  if (run->settings->pin) bench_pin_team(threads);
   bench_measure(alternatives, GRAINS + 1, &effort);
+  bench_unpin_team();
   bench_metg_curve *curve = bench_scaling_add_metg(run->scaling);
   strcpy(curve->shape, shape_names[the_shape]);
   curve->threads = threads;
@@ -178,7 +182,10 @@ double bench_task_cost(const bench_settings *settings, uint32_t threads) {
                                    0, &error);
     if (clone[i] == NULL) continue;
     grain empty = {clone[i], 0};
+    run_grain(&empty, 1);
+    if (settings->pin) bench_pin_team(clone[i]->threads);
     for (int r = 0; r < 50; r++) seconds[i] = fmin(seconds[i], run_grain(&empty, 1));
+    bench_unpin_team();
   }
   const double cost = (threads * seconds[1] - seconds[0]) / TASKS;
   for (int i = 0; i < 2; i++) bench_subject_release_clone(clone[i]);
