@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "runtime/engine_internal.h"
+#include "runtime/touch.h"
 
 /* At 64 samples of float32 a row is four AVX-512 vectors: enough for the register tiles, and the rows
  * of a layer still fit L2. */
@@ -42,14 +43,21 @@ static void *claim(bdag_engine *engine, uint64_t count, uint64_t size) {
   return bdag_allocate_zeroed(engine->context, count, size);
 }
 
+/* The same for what the threads of a pass share out among them. */
+static void *claim_shared(bdag_engine *engine, uint64_t count, uint64_t size) {
+  if (size != 0 && count > SIZE_MAX / 2 / size) return NULL;
+  engine->bytes += count * size;
+  return bdag_allocate_touched(engine->context, count, size, engine->options.threads);
+}
+
 static int allocate_rows(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
   const uint32_t keep = engine->options.keep;
   const uint64_t row = (uint64_t)engine->tile * engine->element, all = engine->tiles * plan->rows;
-  engine->out = claim(engine, all, row);
+  engine->out = claim_shared(engine, all, row);
   engine->in_full = (keep & BDAG_KEEP_IN) != 0;
   engine->in_rows = engine->in_full ? plan->rows - plan->first_neuron : plan->in_rows;
-  engine->in = claim(engine, engine->tiles * engine->in_rows, row);
+  engine->in = claim_shared(engine, engine->tiles * engine->in_rows, row);
   if (bdag_single_possible(plan)) {
     engine->single_out = claim(engine, plan->rows, engine->element);
     engine->single_in = claim(engine, plan->rows, engine->element);
@@ -57,8 +65,8 @@ static int allocate_rows(bdag_engine *engine) {
   }
   int failed = engine->out == NULL || engine->in == NULL;
   if (!plan->has_loss) return failed;
-  engine->out_grad = claim(engine, all, row);
-  engine->in_grad = (keep & BDAG_KEEP_OUT_GRAD) ? claim(engine, all, row) : engine->out_grad;
+  engine->out_grad = claim_shared(engine, all, row);
+  engine->in_grad = (keep & BDAG_KEEP_OUT_GRAD) ? claim_shared(engine, all, row) : engine->out_grad;
   return failed || engine->out_grad == NULL || engine->in_grad == NULL;
 }
 
@@ -67,7 +75,8 @@ static int allocate_gradients(bdag_engine *engine) {
   if (!plan->has_loss) return 0;
   engine->groups = bdag_engine_choose_groups(engine);
   engine->gradient = claim(engine, plan->slot_count, engine->element);
-  engine->more_gradients = claim(engine, (engine->groups - 1) * plan->slot_count, engine->element);
+  engine->more_gradients =
+      claim_shared(engine, (engine->groups - 1) * plan->slot_count, engine->element);
   engine->state_gradient =
       plan->indirect ? claim(engine, plan->state_count, engine->element) : engine->gradient;
   engine->zeros = claim(engine, plan->rows, engine->element);
@@ -104,7 +113,7 @@ static int allocate_scratch(bdag_engine *engine) {
   turned *= (uint64_t)engine->chunk_tiles * engine->tile * engine->element;
   if (engine->scratch_bytes < turned) engine->scratch_bytes = turned;
   engine->scratch_bytes = (engine->scratch_bytes + 127) / 128 * 128;
-  engine->scratch = claim(engine, engine->options.threads, engine->scratch_bytes);
+  engine->scratch = claim_shared(engine, engine->options.threads, engine->scratch_bytes);
   engine->loss_column = claim(engine, most, sizeof *engine->loss_column);
   engine->batch_rows =
       claim(engine, 3 * of_batch * engine->tiles, (uint64_t)engine->tile * engine->element);
