@@ -157,6 +157,13 @@ BDAG_API bdag_status bdag_trace_analyse(const bdag_trace *trace,
  * by memory bandwidth. Brent, "The parallel evaluation of general arithmetic expressions", 1974. */
 BDAG_API double bdag_analysis_predict(const bdag_analysis *analysis, uint32_t threads);
 
+/* ---- Files -------------------------------------------------------------------------------------- */
+
+/* Writes the trace as JSON in the trace event format, which Perfetto and chrome://tracing open:
+ * a row for each thread and one for the passes, and arrows where a task released one on another thread.
+ * Atomically; "-" is the standard output. Returns OK, IO, INVALID_ARGUMENT, OUT_OF_MEMORY. */
+BDAG_API bdag_status bdag_trace_write(const bdag_trace *trace, const char *path, bdag_error *error);
+
 #ifdef __cplusplus
 }
 #endif

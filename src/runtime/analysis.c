@@ -26,13 +26,14 @@ typedef struct bdag_study {
   bdag_piece *piece; /* [records] */
   uint64_t *chain;   /* [most tiles of a pass] that a tile belongs to */
   double *cost, *finish;
-  uint32_t *from;        /* [most tasks] */
-  uint8_t *marked;       /* [records] on the critical path */
-  uint8_t *best;         /* [records] the same for the better of two axes */
-  uint64_t *begin, *end; /* [most tasks] */
-  uint32_t *worker;      /* [most tasks] */
-  double *sample;        /* [records] measured releases */
-  uint64_t samples;
+  uint32_t *from;             /* [most tasks] */
+  uint8_t *marked;            /* [records] on the critical path */
+  uint8_t *best;              /* [records] the same for the better of two axes */
+  uint64_t *begin, *end;      /* [most tasks] */
+  uint64_t *last_piece;       /* [most tasks] */
+  bdag_release *release_list; /* [records] measured */
+  uint64_t releases;
+  double *seconds; /* [records] */
 } bdag_study;
 
 typedef struct bdag_finding {
@@ -218,7 +219,17 @@ static int was_idle(const bdag_piece *piece, const bdag_study *study, uint64_t t
   return piece->entry == lane->entry || piece->entry[-1].end <= time;
 }
 
-/* Tasks that another thread's task released while their own thread had nothing to do. */
+static void note_release(bdag_study *study, const bdag_piece *from, const bdag_piece *to) {
+  const uint64_t over = from->entry->end;
+  if (from->thread == to->thread || to->entry->begin < over) return;
+  study->release_list[study->releases++] =
+      (bdag_release){.from = from->index,
+                     .to = to->index,
+                     .idle = was_idle(to, study, over),
+                     .seconds = 1e-9 * (double)(to->entry->begin - over)};
+}
+
+/* Tasks that a task on another thread released. */
 static void measure_tasks(bdag_study *study, const bdag_task_graph *graph, uint64_t first,
                           uint64_t end) {
   for (uint32_t t = 0; t < graph->count; t++) {
@@ -226,9 +237,8 @@ static void measure_tasks(bdag_study *study, const bdag_task_graph *graph, uint6
     study->from[t] = BDAG_NO_TASK;
   }
   for (uint64_t i = first; i < end; i++) {
-    const bdag_piece *piece = &study->piece[i];
-    study->worker[piece->unit] = piece->thread;
-    study->end[piece->unit] = piece->entry->end;
+    study->end[study->piece[i].unit] = study->piece[i].entry->end;
+    study->last_piece[study->piece[i].unit] = i;
   }
   for (uint32_t t = 0; t < graph->count; t++)
     for (uint64_t i = graph->offset[t]; i < graph->offset[t + 1]; i++) {
@@ -238,29 +248,20 @@ static void measure_tasks(bdag_study *study, const bdag_task_graph *graph, uint6
       study->from[successor] = t;
     }
   for (uint64_t i = first; i < end; i = end_of_unit(study, i, end)) {
-    const bdag_piece *piece = &study->piece[i];
-    const uint64_t released = study->begin[piece->unit];
-    const uint32_t from = study->from[piece->unit];
-    if (from != BDAG_NO_TASK && study->worker[from] != piece->thread &&
-        piece->entry->begin >= released && was_idle(piece, study, released))
-      study->sample[study->samples++] = 1e-9 * (double)(piece->entry->begin - released);
+    const uint32_t from = study->from[study->piece[i].unit];
+    if (from != BDAG_NO_TASK)
+      note_release(study, &study->piece[study->last_piece[from]], &study->piece[i]);
   }
 }
 
 /* The first pieces of other threads once a stage is over. */
 static void measure_stage(bdag_study *study, uint64_t before, uint64_t first, uint64_t end) {
-  uint64_t over = 0;
-  uint32_t last = 0;
+  uint64_t last = before;
   for (uint64_t i = before; i < first; i++)
-    if (study->piece[i].entry->end > over) {
-      over = study->piece[i].entry->end;
-      last = study->piece[i].thread;
-    }
-  for (uint64_t i = first; i < end; i++) {
-    const bdag_piece *piece = &study->piece[i];
-    if (piece->thread != last && piece->entry->begin >= over && was_idle(piece, study, over))
-      study->sample[study->samples++] = 1e-9 * (double)(piece->entry->begin - over);
-  }
+    if (study->piece[i].entry->end > study->piece[last].entry->end) last = i;
+  for (uint64_t i = first; i < end; i++)
+    if (was_idle(&study->piece[i], study, study->piece[last].entry->end))
+      note_release(study, &study->piece[last], &study->piece[i]);
 }
 
 static void measure_pass(bdag_study *study, const bdag_trace_pass *pass, uint64_t first,
@@ -299,12 +300,14 @@ static int make_room(bdag_study *study) {
   study->best = bdag_allocate_zeroed(context, records, 1);
   study->begin = bdag_allocate_array(context, tasks, sizeof *study->begin);
   study->end = bdag_allocate_array(context, tasks, sizeof *study->end);
-  study->worker = bdag_allocate_array(context, tasks, sizeof *study->worker);
-  study->sample = bdag_allocate_array(context, records, sizeof *study->sample);
+  study->last_piece = bdag_allocate_array(context, tasks, sizeof *study->last_piece);
+  study->seconds = bdag_allocate_array(context, records, sizeof *study->seconds);
+  study->release_list = bdag_allocate_array(context, records, sizeof *study->release_list);
   return study->offset == NULL || study->piece == NULL || study->chain == NULL ||
          study->cost == NULL || study->finish == NULL || study->from == NULL ||
          study->marked == NULL || study->best == NULL || study->begin == NULL ||
-         study->end == NULL || study->worker == NULL || study->sample == NULL;
+         study->end == NULL || study->last_piece == NULL || study->release_list == NULL ||
+         study->seconds == NULL;
 }
 
 static void release_room(bdag_study *study) {
@@ -319,8 +322,9 @@ static void release_room(bdag_study *study) {
   bdag_free(context, study->best);
   bdag_free(context, study->begin);
   bdag_free(context, study->end);
-  bdag_free(context, study->worker);
-  bdag_free(context, study->sample);
+  bdag_free(context, study->last_piece);
+  bdag_free(context, study->release_list);
+  bdag_free(context, study->seconds);
 }
 
 /* Pieces by pass. */
@@ -337,6 +341,38 @@ static void sort_out(bdag_study *study) {
       study->piece[study->offset[entry->pass + 1]++] =
           (bdag_piece){.entry = entry, .index = index++, .thread = l};
     }
+}
+
+static void measure_all(bdag_study *study) {
+  const bdag_trace *trace = study->trace;
+  for (uint32_t p = 0; p < trace->passes; p++)
+    if (trace->pass[p].end != 0)
+      measure_pass(study, &trace->pass[p], study->offset[p], study->offset[p + 1]);
+}
+
+static double measured_release(bdag_study *study, uint64_t *count) {
+  double *const seconds = study->seconds;
+  measure_all(study);
+  *count = 0;
+  for (uint64_t i = 0; i < study->releases; i++)
+    if (study->release_list[i].idle) seconds[(*count)++] = study->release_list[i].seconds;
+  return bdag_median(seconds, *count);
+}
+
+bdag_status bdag_trace_find_releases(const bdag_trace *trace, bdag_release **list,
+                                     uint64_t *count) {
+  bdag_study study = {.trace = trace};
+  const int failed = make_room(&study);
+  *list = NULL;
+  if (!failed) {
+    sort_out(&study);
+    measure_all(&study);
+    *list = study.release_list;
+    *count = study.releases;
+    study.release_list = NULL;
+  }
+  release_room(&study);
+  return failed ? BDAG_ERROR_OUT_OF_MEMORY : BDAG_OK;
 }
 
 static void add_pass(bdag_study *study, uint32_t p, bdag_axis wanted, bdag_analysis *analysis) {
@@ -397,12 +433,8 @@ bdag_status bdag_trace_analyse(const bdag_trace *trace, const bdag_analysis_opti
   bdag_status status = BDAG_ERROR_OUT_OF_MEMORY;
   if (make_room(&study)) goto done;
   sort_out(&study);
-  for (uint32_t p = 0; p < trace->passes && options->release < 0; p++)
-    if (trace->pass[p].end != 0)
-      measure_pass(&study, &trace->pass[p], study.offset[p], study.offset[p + 1]);
-  found.releases = study.samples;
   study.release = found.release =
-      options->release < 0 ? bdag_median(study.sample, study.samples) : options->release;
+      options->release < 0 ? measured_release(&study, &found.releases) : options->release;
   for (uint32_t p = 0; p < trace->passes; p++)
     if (trace->pass[p].end != 0) add_pass(&study, p, options->axis, &found);
   if (list_path(&study, path, &found.path_length) != 0) goto done;

@@ -68,6 +68,16 @@ static inline void bdag_trace_end_pass(bdag_engine *engine) {
   if (__builtin_expect(engine->trace != NULL, 0)) bdag_trace_note_end(engine);
 }
 
+/* A piece of work on one thread that waited for one on another; both are numbers of records. */
+typedef struct bdag_release {
+  uint64_t from, to;
+  int idle;       /* the thread of the latter had nothing else to do meanwhile */
+  double seconds; /* from the end of the former to the beginning of the latter */
+} bdag_release;
+/* All of them; at most as many as there are records. The list is released with the context's bdag_free.
+ * Returns OK, OUT_OF_MEMORY. */
+bdag_status bdag_trace_find_releases(const bdag_trace *trace, bdag_release **list, uint64_t *count);
+
 /* ---- Analysis: steps that tests call ------------------------------------------------------------ */
 
 /* Longest path over a graph whose tasks are numbered in an order in which they can run: cost[t] for each
