@@ -12,25 +12,28 @@ typedef struct bdag_task_work {
   void *argument;
 } bdag_task_work;
 
-/* Where a thread without work waits for a list of tasks; a cache line of its own. */
+/* A thread's own list, which others may take from, and where it waits for a part of theirs: lists are
+ * packed, count << 32 | head. A cache line each. */
 typedef struct bdag_slot {
+  _Alignas(64) _Atomic uint64_t list;
+  int works; /* its thread is in a task, or between two */
   _Alignas(64) _Atomic uint64_t offer;
 } bdag_slot;
 
 typedef struct bdag_scheduler {
-  _Atomic uint32_t *state; /* [capacity] predecessors not done; of a released task: the next of its
-                              list */
+  _Atomic uint32_t *state; /* [capacity] predecessors not done; once released, the next of its list,
+                              which does not change any more */
   bdag_slot *slot;         /* [threads] */
   uint32_t patience;       /* turns to wait in a slot */
 
   /* the run */
   const bdag_task_graph *graph;
   bdag_task_work work;
-  uint32_t first, firsts; /* list of tasks without predecessors */
+  uint64_t first; /* list of the tasks without predecessors */
   /* Threads with work, and OpenMP tasks made and not yet begun; BDAG_ASLEEP once a thread went to
-   * OpenMP's barrier. 0: all is done. */
+   * OpenMP's barrier. It never rises from 0: then all is done. */
   _Alignas(64) _Atomic uint32_t busy;
-  /* Hints for those with work: threads without, and those of them that sleep. */
+  /* For those with work: threads without, and those of them that sleep in OpenMP's barrier. */
   _Alignas(64) _Atomic uint32_t idle;
   _Atomic uint32_t asleep;
 } bdag_scheduler;
@@ -44,9 +47,10 @@ void bdag_scheduler_destroy(bdag_scheduler *scheduler, const bdag_context *conte
 /* Turns to spin for other threads before sleeping: hardly any where they share processors. */
 uint32_t bdag_scheduler_patience(const bdag_context *context, uint32_t threads);
 
-/* A run: one thread prepares it; then every thread of a team, whose number is below `threads`, joins.
- * Join returns when every task has run once, and what the tasks wrote is seen. A team of 1 is the calling
- * thread and touches no OpenMP. Allocates nothing; graph->count ≤ capacity. */
+/* A run: one thread prepares it, while nobody is in the run before; then every thread of a team, whose
+ * number is below `threads`, joins. Join returns when every task has run once, and what the tasks wrote is
+ * seen. A team of 1 is the calling thread and touches no OpenMP. Allocates nothing;
+ * graph->count ≤ capacity. */
 void bdag_scheduler_prepare(bdag_scheduler *scheduler, const bdag_task_graph *graph,
                             const bdag_task_work *work);
 void bdag_scheduler_join(bdag_scheduler *scheduler, uint32_t thread, uint32_t team);
