@@ -243,7 +243,8 @@ static int plant_race(const bdag_context *context) {
   /* Each task also reads what its neighbour writes, and nobody orders the two. */
   for (uint32_t t = 0; t + 1 < MOST_TASKS; t++) s.journal.first_place[t + 1] = t + 2;
   bdag_scheduler *scheduler = scheduler_for(context, MOST_TASKS);
-  for (int again = 0; again < 20; again++) count_wrong(scheduler, &s, 4, NULL);
+  scheduler->patience = BDAG_PATIENCE;
+  for (int again = 0; again < 300; again++) count_wrong(scheduler, &s, 4, NULL);
   bdag_scheduler_destroy(scheduler, context);
   free(scheduler);
   clear_subject(&s);
