@@ -3,14 +3,16 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/single_threaded.h>
+#include <sys/stat.h>
 
 static _Atomic int forked, warned;
 static int had_threads; /* at the last fork; handlers run one after the other */
 
-/* A process of one thread has no team that could be missing in the child. */
+/* A process of one thread has no team that could be missing in the child. The kernel gives the folder two
+ * links and one for each thread; glibc's __libc_single_threaded stays 0 once there was a second one. */
 static void before_fork(void) {
-  had_threads = !__libc_single_threaded;
+  struct stat tasks;
+  had_threads = stat("/proc/self/task", &tasks) != 0 || tasks.st_nlink != 3;
 }
 
 static void in_child(void) {

@@ -41,6 +41,7 @@ static bdag_status begin_loss(bdag_engine *engine, const bdag_backward_options *
       (options->targets == NULL || !bdag_is_array(options->targets)))
     return BDAG_ERROR_INVALID_ARGUMENT;
   *axis = bdag_begin_pass(engine, *axis);
+  if (bdag_engine_failed(engine)) return (bdag_status)atomic_load(&engine->status);
   bdag_trace_begin_pass(engine, kind, *axis);
   return weigh_samples(engine, options->sample_weights, options->normalizer);
 }
@@ -79,10 +80,11 @@ static bdag_status backward(bdag_engine *engine, const bdag_weights *weights,
   const bdag_exchange exchange = {.targets = options->targets, .want_grad = 1};
   bdag_drive_backward(engine, axis, &exchange);
   status = (bdag_status)atomic_load(&engine->status);
+  engine->has_gradient = status == BDAG_OK;
   if (status != BDAG_OK) return status;
   if (loss != NULL) *loss = bdag_loss_total(engine);
   bdag_trace_end_pass(engine);
-  engine->backward_done = engine->has_gradient = 1;
+  engine->backward_done = 1;
   return BDAG_OK;
 }
 

@@ -17,10 +17,18 @@ typedef struct bdag_worker {
 
 typedef void (*pass_part)(bdag_engine *engine, bdag_worker worker, const void *argument);
 
-/* Calls `part` on every thread of a team: the one parallel region of a pass. */
+static int stopped(bdag_engine *engine) {
+  if (atomic_load_explicit(&engine->cancelled, memory_order_relaxed))
+    bdag_engine_fail(engine, BDAG_ERROR_CANCELLED, BDAG_NONE, BDAG_NONE, BDAG_NONE);
+  return bdag_engine_failed(engine);
+}
+
+/* Calls `part` on every thread of a team: the one parallel region of a pass. A pass that was cancelled
+ * meanwhile has failed, even if nothing was left to skip. */
 static void on_team(bdag_engine *engine, pass_part part, const void *argument) {
   if (engine->pass_threads <= 1) {
     part(engine, (bdag_worker){0, 1}, argument);
+    (void)stopped(engine);
     return;
   }
 #pragma omp parallel num_threads(engine->pass_threads)
@@ -32,6 +40,7 @@ static void on_team(bdag_engine *engine, pass_part part, const void *argument) {
     bdag_team_unbind(engine->context, worker.number);
     bdag_float_mode_leave(saved);
   }
+  (void)stopped(engine);
 }
 
 /* Until every thread of the team is here; `meeting` counts those of a pass. */
@@ -47,12 +56,6 @@ static inline uint64_t share_begin(bdag_worker worker, uint64_t count) {
 
 static inline uint64_t share_end(bdag_worker worker, uint64_t count) {
   return (worker.number + UINT64_C(1)) * count / worker.team;
-}
-
-static int stopped(bdag_engine *engine) {
-  if (atomic_load_explicit(&engine->cancelled, memory_order_relaxed))
-    bdag_engine_fail(engine, BDAG_ERROR_CANCELLED, BDAG_NONE, BDAG_NONE, BDAG_NONE);
-  return bdag_engine_failed(engine);
 }
 
 bdag_status bdag_check_weights(const bdag_engine *engine, const bdag_weights *weights) {
