@@ -1,21 +1,28 @@
-/* backdag-bench: the command line. Verbs: list, run, compare, machine, peers. */
+/* backdag-bench: the command line. Verbs: list, run, scaling, compare, machine, peers. */
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compare_reports.h"
 #include "peers.h"
+#include "profile.h"
+#include "scaling.h"
+#include "scaling_json.h"
 #include "schema.h"
 
 static const char usage[] =
     "Usage: backdag-bench list [--schema]\n"
     "       backdag-bench run [OPTION...] [CASE|NETWORK-FILE...]\n"
+    "       backdag-bench scaling [OPTION...] [CASE|NETWORK-FILE...]\n"
     "       backdag-bench compare [--least SHARE] [--all] OLD.json NEW.json\n"
     "       backdag-bench machine [--ceilings SECONDS] [--json FILE]\n"
     "       backdag-bench peers [OPTION...] [CASE...]\n"
+    "       backdag-bench profile [-o FILE]\n"
     "\n"
-    "run measures cases (without names the default set, \"all\" every one), peers compares with\n"
-    "other people's software, compare finds what changed between two JSON reports.\n"
+    "run measures cases (without names the default set, \"all\" every one), scaling measures them "
+    "on\n"
+    "1, 2, 4, ... threads and predicts more, peers compares with other people's software, compare\n"
+    "finds what changed between two JSON reports.\n"
     "Each verb takes --help.\n";
 
 typedef struct bench_arguments {
@@ -182,6 +189,7 @@ static int list_verb(int argc, char **argv) {
   bench_free(arguments.names);
   if (arguments.schema) {
     bench_schema_print(stdout);
+    bench_scaling_schema_print(stdout);
     return 0;
   }
   puts("cases (* in the default set of run)");
@@ -196,11 +204,10 @@ int main(int argc, char **argv) {
   static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
-  } verbs[] = {{"list", list_verb},
-               {"run", run_verb},
-               {"compare", compare_verb},
-               {"machine", machine_verb},
-               {"peers", peers_verb}};
+  } verbs[] = {
+      {"list", list_verb},       {"run", run_verb},         {"scaling", bench_scaling_verb},
+      {"compare", compare_verb}, {"machine", machine_verb}, {"profile", bench_profile_verb},
+      {"peers", peers_verb}};
   const char *verb = argc > 1 ? argv[1] : "";
   for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
     if (strcmp(verbs[i].name, verb) != 0) continue;

@@ -39,7 +39,8 @@ const bench_contest bench_contests[] = {
      3e-3,
      {"graphblas", "torch-csr", "torch-coo"}},
     {"irregular", "irregular", 1, BDAG_FLOAT64, FB, 1, 1e-9, {"adolc"}},
-    {"tasks", NULL, 0, BDAG_FLOAT32, 0, 0, 0.0, {"tbb", "omp-depend"}},
+    {"tasks", NULL, 0, BDAG_FLOAT32, 0, 0, 0.0, {"tbb", "omp-depend"}, 2},
+    {"tasks-2-4", NULL, 0, BDAG_FLOAT32, 0, 0, 0.0, {"tbb", "omp-depend"}, 4},
 };
 const size_t bench_contest_count = sizeof bench_contests / sizeof *bench_contests;
 

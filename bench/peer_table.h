@@ -21,6 +21,7 @@ typedef struct bench_contest {
   int serial;       /* the peers have no threads: only one is compared */
   double tolerance; /* relative distance of results */
   const char *peers[BENCH_MOST_PEERS + 1];
+  uint32_t most_predecessors; /* of a task */
 } bench_contest;
 
 extern const bench_peer_program bench_peer_programs[];

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "own_tasks.h"
 #include "peer_agreement.h"
 #include "peer_process.h"
 #include "peer_table.h"
@@ -186,21 +187,14 @@ static void contest_threads(contest_state *state, bench_subject *subject, uint32
 
 /* ---- Tasks ------------------------------------------------------------------------------------- */
 
-typedef struct own_tasks {
-  const bench_graph *graph;
-  uint32_t threads;
-} own_tasks;
-
-static double run_own_tasks(void *user, uint64_t repetitions) {
-  const own_tasks *tasks = user;
-  return bench_own_tasks(tasks->graph, tasks->threads, repetitions);
-}
-
-static void contest_tasks(contest_state *state, uint32_t threads) {
-  bench_graph *graph = bench_build_tasks(TASKS, state->settings->seed);
+static void contest_tasks(contest_state *state, bdag_context *context, uint32_t threads) {
+  const uint32_t most = state->contest->most_predecessors;
+  const uint64_t seed = state->settings->seed;
+  bench_graph *graph =
+      most > 2 ? bench_build_mixed_tasks(TASKS, most, seed) : bench_build_tasks(TASKS, seed);
   bench_problem problem;
   bench_peer peers[BENCH_MOST_PEERS];
-  own_tasks own = {graph, threads};
+  bench_own_tasks *own = bench_own_tasks_create(context, graph, threads, NULL, NULL);
   bench_alternative alternatives[BENCH_MOST_PEERS + 1] = {0};
   bench_row rows[BENCH_MOST_PEERS + 1] = {0};
   peer_turn turns[BENCH_MOST_PEERS];
@@ -214,7 +208,6 @@ static void contest_tasks(contest_state *state, uint32_t threads) {
     rows[i].threads = threads;
     rows[i].type = "float32";
     rows[i].valid = 1;
-    if (i == 0 && bench_own_tasks == NULL) add_note(&rows[i], "this build has no way to it");
     if (i == 0 || peers[i - 1].process <= 0) continue;
     turns[i - 1] = (peer_turn){&peers[i - 1], "tasks"};
     if (bench_peer_check(&peers[i - 1], "tasks"))
@@ -222,11 +215,11 @@ static void contest_tasks(contest_state *state, uint32_t threads) {
   }
   for (uint32_t i = 0; i < count; i++)
     if (alternatives[i + 1].run == NULL) add_note(&rows[i + 1], peers[i].description);
-  if (bench_own_tasks != NULL)
-    alternatives[0] = (bench_alternative){"backdag", run_own_tasks, &own, .inner = 1};
+  alternatives[0] = (bench_alternative){"backdag", bench_own_tasks_run, own, .inner = 1};
   measure_phase(state, alternatives, rows, count + 1);
   for (uint32_t i = 0; i < count; i++) bench_peer_stop(&peers[i]);
   bench_problem_destroy(&problem);
+  bench_own_tasks_destroy(own);
   bench_graph_destroy(graph);
 }
 
@@ -248,7 +241,7 @@ static void run_contest(contest_state *state, bdag_context *context) {
   uint32_t threads[BENCH_LIST];
   const uint32_t count = threads_of(state, context, threads);
   if (state->contest->case_name == NULL) {
-    for (uint32_t t = 0; t < count; t++) contest_tasks(state, threads[t]);
+    for (uint32_t t = 0; t < count; t++) contest_tasks(state, context, threads[t]);
     return;
   }
   bench_settings settings = *state->settings;

@@ -1,4 +1,4 @@
-/* Reads CPU quotas from /proc/self/cgroup, /proc/self/mountinfo and the groups' own files. What cannot
+/* Reads CPU quotas and limits on tasks from /proc/self/cgroup, /proc/self/mountinfo and the groups' own files. What cannot
  * be read or understood counts as no quota. Floor 0. */
 #include "base/cgroup.h"
 
@@ -35,7 +35,7 @@ static int list_contains(const char *list, const char *word) {
 }
 
 /* Lines "id:controllers:path"; version 2 has id 0 and no controllers. */
-static int find_path(const char *root, int version, char *path) {
+static int find_path(const char *root, int version, const char *controller, char *path) {
   FILE *const file = open_under(root, "/proc/self/cgroup");
   if (file == NULL) return 0;
   char line[PATH_MAX + 256];
@@ -46,7 +46,7 @@ static int find_path(const char *root, int version, char *path) {
     if (last == NULL || strlen(last + 1) >= PATH_MAX) continue;
     *controllers = *last = '\0';
     found = version == 2 ? strcmp(line, "0") == 0 && controllers[1] == '\0'
-                         : list_contains(controllers + 1, "cpu");
+                         : list_contains(controllers + 1, controller);
     if (found) strcpy(path, last + 1);
   }
   fclose(file);
@@ -68,7 +68,8 @@ static void decode_octal(char *to, const char *from) {
 }
 
 /* Lines "id parent device root mount-point options … - type source super-options". */
-static int find_mount(const char *root, int version, char *mount, char *mounted) {
+static int find_mount(const char *root, int version, const char *controller, char *mount,
+                      char *mounted) {
   FILE *const file = open_under(root, "/proc/self/mountinfo");
   if (file == NULL) return 0;
   char line[2 * PATH_MAX + 1024];
@@ -89,7 +90,7 @@ static int find_mount(const char *root, int version, char *mount, char *mounted)
         strlen(field[4]) >= PATH_MAX)
       continue;
     found = version == 2 ? strcmp(type, "cgroup2") == 0
-                         : strcmp(type, "cgroup") == 0 && list_contains(options, "cpu");
+                         : strcmp(type, "cgroup") == 0 && list_contains(options, controller);
     if (!found) continue;
     decode_octal(mounted, field[3]);
     decode_octal(mount, field[4]);
@@ -128,14 +129,26 @@ static int read_maximum(const char *root, const char *folder, long long *quota, 
   return found;
 }
 
-static uint32_t quota_of_folder(const char *root, int version, const char *folder) {
+/* What one group's folder allows; UINT64_MAX: everything. */
+typedef uint64_t (*folder_limit)(const char *root, int version, const char *folder);
+
+static uint64_t quota_of_folder(const char *root, int version, const char *folder) {
   long long quota = -1, period = 0;
   const int found = version == 2 ? read_maximum(root, folder, &quota, &period)
                                  : read_number(root, folder, "cpu.cfs_quota_us", &quota) &&
                                        read_number(root, folder, "cpu.cfs_period_us", &period);
-  if (!found || quota <= 0 || period <= 0) return UINT32_MAX;
-  const long long processors = quota / period + (quota % period != 0);
-  return processors < UINT32_MAX ? (uint32_t)processors : UINT32_MAX;
+  if (!found || quota <= 0 || period <= 0) return UINT64_MAX;
+  return (uint64_t)(quota / period + (quota % period != 0));
+}
+
+/* "max" is no number. */
+static uint64_t tasks_of_folder(const char *root, int version, const char *folder) {
+  (void)version;
+  long long most = -1, current = -1;
+  if (!read_number(root, folder, "pids.max", &most) || most < 0 ||
+      !read_number(root, folder, "pids.current", &current) || current < 0)
+    return UINT64_MAX;
+  return current < most ? (uint64_t)(most - current) : 0;
 }
 
 /* The part of the process's path below the mounted folder; "" when it lies elsewhere, as in a
@@ -148,23 +161,35 @@ static const char *below(const char *path, const char *mounted) {
   return strcmp(path + length, "/") == 0 ? "" : path + length;
 }
 
-static uint32_t quota_of_version(const char *root, int version) {
+/* The least of the process's group and those above it. */
+static uint64_t least_of_version(const char *root, int version, const char *controller,
+                                 folder_limit limit) {
   char path[PATH_MAX], mount[PATH_MAX], mounted[PATH_MAX], folder[2 * PATH_MAX];
-  if (!find_path(root, version, path) || !find_mount(root, version, mount, mounted)) {
-    return UINT32_MAX;
-  }
+  if (!find_path(root, version, controller, path) ||
+      !find_mount(root, version, controller, mount, mounted))
+    return UINT64_MAX;
   const size_t top = strlen(mount);
   snprintf(folder, sizeof folder, "%s%s", mount, below(path, mounted));
-  uint32_t smallest = quota_of_folder(root, version, folder);
+  uint64_t least = limit(root, version, folder);
   while (strlen(folder) > top) {
     *strrchr(folder, '/') = '\0';
-    const uint32_t quota = quota_of_folder(root, version, folder);
-    if (quota < smallest) smallest = quota;
+    const uint64_t above = limit(root, version, folder);
+    if (above < least) least = above;
   }
-  return smallest;
+  return least;
+}
+
+static uint64_t least(const char *root, const char *controller, folder_limit limit) {
+  const uint64_t first = least_of_version(root, 1, controller, limit);
+  const uint64_t second = least_of_version(root, 2, controller, limit);
+  return first < second ? first : second;
 }
 
 uint32_t bdag_cgroup_quota(const char *root) {
-  const uint32_t first = quota_of_version(root, 1), second = quota_of_version(root, 2);
-  return first < second ? first : second;
+  const uint64_t quota = least(root, "cpu", quota_of_folder);
+  return quota < UINT32_MAX ? (uint32_t)quota : UINT32_MAX;
+}
+
+uint64_t bdag_cgroup_tasks_left(const char *root) {
+  return least(root, "pids", tasks_of_folder);
 }

@@ -1,4 +1,4 @@
-/* CPU quotas of Linux control groups. Floor 0. */
+/* CPU quotas and limits on tasks of Linux control groups. Floor 0. */
 #ifndef BDAG_BASE_CGROUP_H
 #define BDAG_BASE_CGROUP_H
 
@@ -8,5 +8,8 @@
  * processors; UINT32_MAX when there is none. Files are looked up under `root`, "" for the system's
  * own. */
 uint32_t bdag_cgroup_quota(const char *root);
+
+/* Tasks (threads) that pids.max of the process's groups still allows; UINT64_MAX when unlimited. */
+uint64_t bdag_cgroup_tasks_left(const char *root);
 
 #endif

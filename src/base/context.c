@@ -8,11 +8,11 @@
 
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/fork.h"
+#include "base/limit.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/topology.h"
-
-enum { MOST_THREADS = 1024 };
 
 static void *allocate_with_malloc(void *user, size_t size) {
   (void)user;
@@ -31,16 +31,45 @@ static bdag_status check_options(const bdag_context_options *options, bdag_error
                      "BDAG_CONTEXT_OPTIONS_INIT and build against the header of this library",
                      options->size, sizeof *options);
   }
-  if (options->threads > MOST_THREADS) {
+  if (options->threads > BDAG_MOST_THREADS) {
     return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT,
                      "%u threads were asked for; at most %d are possible", options->threads,
-                     (int)MOST_THREADS);
+                     (int)BDAG_MOST_THREADS);
   }
   const bdag_allocator *const allocator = options->allocator;
   if (allocator != NULL && (allocator->allocate == NULL || allocator->release == NULL)) {
     return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT,
                      "the allocator lacks a function; set both allocate and release");
   }
+  return BDAG_OK;
+}
+
+/* Threads that the system does not allow: an error for those who asked for them, else fewer. */
+static bdag_status check_limits(bdag_context *context, uint32_t requested, bdag_error *error) {
+  if (context->threads == 1 || !context->machine.is_this_system || bdag_fork_is_child())
+    return BDAG_OK;
+  const uint32_t possible = 1 + bdag_limit_try(context->threads - 1);
+  if (possible == context->threads) return BDAG_OK;
+  char limits[160];
+  bdag_limit_describe("", limits, sizeof limits);
+  if (requested != 0)
+    return bdag_fail(error, BDAG_ERROR_THREADS,
+                     "%u threads were asked for, but the system lets this process make %u (%s); "
+                     "ask for fewer or raise the limit",
+                     requested, possible - 1, limits);
+  bdag_log(context, BDAG_LOG_WARNING, "the system allows %u instead of %u threads (%s): using %u",
+           possible, context->threads, limits, possible);
+  context->threads = possible;
+  return BDAG_OK;
+}
+
+static bdag_status share_out(bdag_context *context, bdag_error *error) {
+  context->budget = bdag_allocate_zeroed(context, 1, sizeof *context->budget);
+  if (context->budget == NULL) return bdag_fail_memory(error);
+  if (!context->bind_threads || !context->machine.is_this_system) return BDAG_OK;
+  context->place = bdag_allocate_array(context, BDAG_MOST_THREADS, sizeof *context->place);
+  if (context->place == NULL) return bdag_fail_memory(error);
+  context->places = bdag_topology_places(context, BDAG_MOST_THREADS, context->place);
   return BDAG_OK;
 }
 
@@ -56,7 +85,10 @@ static bdag_status fill(bdag_context *context, const bdag_context_options *optio
   if (status != BDAG_OK) return status;
   status = bdag_topology_load(context, options->synthetic, error);
   if (status != BDAG_OK) return status;
-  return bdag_topology_threads(context, options->threads, getenv("OMP_NUM_THREADS"), error);
+  status = bdag_topology_threads(context, options->threads, getenv("OMP_NUM_THREADS"), error);
+  if (status != BDAG_OK) return status;
+  status = check_limits(context, options->threads, error);
+  return status == BDAG_OK ? share_out(context, error) : status;
 }
 
 bdag_status bdag_context_create(bdag_context **context, const bdag_context_options *options,
@@ -77,10 +109,13 @@ bdag_status bdag_context_create(bdag_context **context, const bdag_context_optio
     if (*context == NULL) status = bdag_fail_memory(error);
   }
   if (status != BDAG_OK) {
+    bdag_free(&made, made.place);
+    bdag_free(&made, made.budget);
     bdag_topology_release(&made);
     return status;
   }
   **context = made;
+  bdag_fork_watch();
   bdag_log(*context, BDAG_LOG_INFO, "context: %u threads on %u cores (%u processors), %s kernels",
            made.threads, made.machine.cores, made.machine.processors, bdag_isa_name(made.isa));
   return BDAG_OK;
@@ -90,6 +125,8 @@ void bdag_context_destroy(bdag_context *context) {
   if (context == NULL) return;
   bdag_free(context, context->activations);
   bdag_free(context, context->losses);
+  bdag_free(context, context->place);
+  bdag_free(context, context->budget);
   bdag_topology_release(context);
   const bdag_context last = *context;
   bdag_free(&last, context);

@@ -2,7 +2,11 @@
 #ifndef BDAG_BASE_CONTEXT_INTERNAL_H
 #define BDAG_BASE_CONTEXT_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include <backdag/context.h>
+
+#define BDAG_MOST_THREADS 1024u
 
 typedef struct bdag_registered_activation {
   char name[64];
@@ -20,10 +24,17 @@ typedef struct bdag_registered_loss {
 typedef struct bdag_machine {
   uint32_t processors; /* in the caller's CPU set at creation, or of the synthetic topology */
   uint32_t cores;      /* of them physical cores */
+  uint32_t nodes;      /* of memory (NUMA); 1 where unknown */
   uint32_t quota;      /* cgroup CPU quota, rounded up; UINT32_MAX: none */
   size_t l1, l2, l3;   /* bytes of one data cache of that level; defaults where unknown */
   int is_this_system;
 } bdag_machine;
+
+/* What the passes of a context share; see runtime/team.h. */
+typedef struct bdag_budget {
+  _Alignas(64) _Atomic uint32_t used;                          /* threads in passes */
+  _Alignas(64) _Atomic uint64_t taken[BDAG_MOST_THREADS / 64]; /* bit i: place i has a thread */
+} bdag_budget;
 
 struct bdag_context {
   bdag_allocator allocator;
@@ -34,6 +45,10 @@ struct bdag_context {
   bdag_isa isa;
   bdag_machine machine;
   void *topology; /* hwloc_topology_t */
+  bdag_budget *budget;
+  uint32_t
+      *place; /* [places] processors for bound threads, a core each first; without binding none */
+  uint32_t places;
   bdag_registered_activation *activations;
   uint64_t activation_count, activation_capacity;
   bdag_registered_loss *losses;

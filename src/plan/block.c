@@ -34,22 +34,33 @@ typedef struct bdag_cut {
   uint32_t stamps;
   uint32_t *column; /* [rows] sources of the panel at hand; column number by source */
   uint64_t panel_capacity, union_capacity, run_capacity, block_capacity;
-  uint64_t source_capacity, union_slot_capacity, union_edge_capacity, hole_capacity;
+  uint64_t source_capacity, union_slot_capacity, hole_capacity;
   int failed;
 } bdag_cut;
 
-/* The in-edges of a row; `first` is their place in the lists. */
+/* The in-edges of a row from place `first` on; edge[k].vertex is a source row. */
 typedef struct bdag_row_list {
-  const uint32_t *source;
-  uint64_t *slot;
-  uint64_t first;
-  uint32_t length;
+  const bdag_half_edge *edge;
+  uint32_t *slot;
+  uint32_t first, length;
 } bdag_row_list;
 
 static bdag_row_list list_of(const bdag_build *build, uint32_t row) {
-  const uint64_t at = build->list_offset[row];
-  return (bdag_row_list){build->source + at, build->slot + at, at,
-                         (uint32_t)(build->list_offset[row + 1] - at)};
+  uint32_t length;
+  const uint32_t first = bdag_row_place(build, row, &length);
+  return (bdag_row_list){build->in + first, build->slot + first, first, length};
+}
+
+/* Whether edge k repeats the source of the edge before it. */
+static int is_parallel(const bdag_row_list *list, uint32_t k) {
+  return k > 0 && list->edge[k - 1].vertex == list->edge[k].vertex;
+}
+
+static int have_equal_sources(const bdag_row_list *a, const bdag_row_list *b) {
+  if (a->length != b->length) return 0;
+  uint32_t different = 0;
+  for (uint32_t k = 0; k < a->length; k++) different |= a->edge[k].vertex ^ b->edge[k].vertex;
+  return different == 0;
 }
 
 /* Room for `more` further elements of an array of the plan. */
@@ -76,11 +87,11 @@ static uint32_t union_rows(bdag_cut *cut, uint32_t first, uint32_t *union_source
   for (uint32_t r = 0; r < BDAG_UNION_TARGETS && first + r < plan->rows; r++) {
     const bdag_row_list list = list_of(cut->build, first + r);
     for (uint32_t k = 0; k < list.length; k++) {
-      if (list.source[k] >= first || (k > 0 && list.source[k - 1] == list.source[k]))
-        return best_rows;
-      if (cut->stamp[list.source[k]] == mark) continue;
-      cut->stamp[list.source[k]] = mark;
-      cut->column[known++] = list.source[k];
+      const uint32_t source = list.edge[k].vertex;
+      if (source >= first || is_parallel(&list, k)) return best_rows;
+      if (cut->stamp[source] == mark) continue;
+      cut->stamp[source] = mark;
+      cut->column[known++] = source;
     }
     edges += list.length;
     if (r == 0) continue;
@@ -104,7 +115,7 @@ static uint32_t dense_rows(bdag_cut *cut, uint32_t first, int *same) {
   const bdag_plan *plan = cut->build->plan;
   const bdag_row_list core = list_of(cut->build, first);
   const uint32_t mark = ++cut->stamps;
-  for (uint32_t k = 0; k < core.length; k++) cut->stamp[core.source[k]] = mark;
+  for (uint32_t k = 0; k < core.length; k++) cut->stamp[core.edge[k].vertex] = mark;
   uint64_t own_edges = 0;
   uint32_t rows = 1;
   *same = 1;
@@ -112,8 +123,8 @@ static uint32_t dense_rows(bdag_cut *cut, uint32_t first, int *same) {
     const bdag_row_list list = list_of(cut->build, first + rows);
     uint32_t common = 0, own = 0;
     for (uint32_t k = 0; k < list.length; k++) {
-      common += cut->stamp[list.source[k]] == mark;
-      own += list.source[k] >= first;
+      common += cut->stamp[list.edge[k].vertex] == mark;
+      own += list.edge[k].vertex >= first;
     }
     own_edges += own;
     const uint64_t cells = (uint64_t)core.length * (rows + 1);
@@ -121,8 +132,7 @@ static uint32_t dense_rows(bdag_cut *cut, uint32_t first, int *same) {
         common < PANEL_OVERLAP * core.length || common < PANEL_OVERLAP * (list.length - own) ||
         own_edges * 12 > cells)
       break;
-    const int equal = list.length == core.length &&
-                      memcmp(list.source, core.source, core.length * sizeof *core.source) == 0;
+    const int equal = have_equal_sources(&list, &core);
     if (!equal && *same && rows >= PANEL_STEP &&
         plan->options.amalgamation != BDAG_AMALGAMATE_FORCED)
       break;
@@ -143,8 +153,8 @@ static uint32_t find_columns(bdag_cut *cut, uint32_t first, uint32_t rows, uint6
   for (uint32_t r = 0; r < rows; r++) {
     const bdag_row_list list = list_of(cut->build, first + r);
     for (uint32_t k = 0; k < list.length; k++) {
-      const uint32_t source = list.source[k];
-      if (source >= first || (k > 0 && list.source[k - 1] == source)) continue;
+      const uint32_t source = list.edge[k].vertex;
+      if (source >= first || is_parallel(&list, k)) continue;
       if (plan->level[plan->vertex_of_row[source]] >= level) continue;
       if (cut->stamp[source] != mark) {
         cut->stamp[source] = mark;
@@ -190,7 +200,7 @@ static void note_holes(bdag_cut *cut, bdag_panel *panel) {
   for (uint32_t r = 0; r < panel->targets; r++) {
     const bdag_row_list list = list_of(cut->build, panel->row + r);
     const uint32_t mark = ++cut->stamps;
-    for (uint32_t k = 0; k < list.length; k++) cut->stamp[list.source[k]] = mark;
+    for (uint32_t k = 0; k < list.length; k++) cut->stamp[list.edge[k].vertex] = mark;
     for (uint32_t k = 0; k < panel->sources; k++) {
       if (cut->stamp[plan->source[panel->list + k]] == mark) continue;
       if (grow(cut, &plan->hole, &cut->hole_capacity, plan->holes, 1, sizeof *plan->hole)) return;
@@ -226,12 +236,13 @@ static void add_panel(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t col
   for (uint32_t r = 0; r < rows; r++) {
     const bdag_row_list list = list_of(cut->build, first + r);
     for (uint32_t k = 0; k < list.length; k++) {
-      const uint32_t source = list.source[k];
-      if (cut->stamp[source] != mark || (k > 0 && list.source[k - 1] == source)) continue;
-      list.slot[k] = panel.slot + (uint64_t)cut->count[source] * panel.step + r;
+      const uint32_t source = list.edge[k].vertex;
+      if (cut->stamp[source] != mark || is_parallel(&list, k)) continue;
+      list.slot[k] = (uint32_t)(panel.slot + (uint64_t)cut->count[source] * panel.step + r);
       placed++;
     }
   }
+  cut->build->dense += placed;
   if (placed < (uint64_t)rows * columns) note_holes(cut, &panel);
   plan->panel[plan->panels++] = panel;
 }
@@ -274,18 +285,18 @@ static void add_union(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t sou
            sizeof *plan->union_panel) ||
       grow(cut, &plan->source, &cut->source_capacity, plan->sources, sources,
            sizeof *plan->source) ||
-      grow(cut, &build->union_edge, &cut->union_edge_capacity, plan->union_entries, cells,
-           sizeof *build->union_edge))
+      grow(cut, &plan->union_slot, &cut->union_slot_capacity, plan->union_entries, cells,
+           sizeof *plan->union_slot))
     return;
   sort_columns(cut->column, sources);
   for (uint32_t k = 0; k < sources; k++) cut->count[cut->column[k]] = k;
   memcpy(plan->source + plan->sources, cut->column, sources * sizeof *plan->source);
-  uint32_t *edge = build->union_edge + plan->union_entries;
-  memset(edge, 0xff, cells * sizeof *edge);
+  uint32_t *place = plan->union_slot + plan->union_entries;
+  memset(place, 0xff, cells * sizeof *place);
   for (uint32_t r = 0; r < rows; r++) {
     const bdag_row_list list = list_of(build, first + r);
     for (uint32_t k = 0; k < list.length; k++)
-      edge[(uint64_t)cut->count[list.source[k]] * rows + r] = (uint32_t)(list.first + k);
+      place[(uint64_t)cut->count[list.edge[k].vertex] * rows + r] = list.first + k;
     plan->padding += sources - list.length;
   }
   plan->union_panel[plan->unions++] =
@@ -296,7 +307,7 @@ static void add_union(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t sou
 
 /* ---- Blocks -------------------------------------------------------------------------------------- */
 
-/* Lists of rows: what no panel took. */
+/* Lists of rows: what no panel took. Lists and unions hold places until edges have slots. */
 static void fill_lists(bdag_cut *cut, uint32_t first, uint32_t rows, int in_union) {
   bdag_build *build = cut->build;
   bdag_plan *plan = build->plan;
@@ -304,11 +315,28 @@ static void fill_lists(bdag_cut *cut, uint32_t first, uint32_t rows, int in_unio
     uint64_t at = plan->list_offset[row];
     const bdag_row_list list = list_of(build, row);
     for (uint32_t k = 0; k < list.length && !in_union; k++) {
-      if (list.slot[k] != BDAG_NONE) continue;
-      plan->list_source[at] = list.source[k];
-      build->list_edge[at++] = (uint32_t)(list.first + k);
+      if (list.slot[k] != BDAG_NO_SLOT) continue;
+      plan->list_source[at] = list.edge[k].vertex;
+      plan->list_slot[at++] = list.first + k;
     }
     plan->list_offset[row + 1] = at;
+  }
+}
+
+/* What the backward pass will have to do for the in-edges of these rows. */
+static void count_edges(bdag_build *build, uint32_t first, uint32_t rows) {
+  bdag_plan *plan = build->plan;
+  for (uint32_t row = first; row < first + rows; row++) {
+    if (!plan->reaches[row]) continue;
+    const bdag_row_list list = list_of(build, row);
+    plan->weight_edges += list.length;
+    for (uint32_t k = 0; k < list.length; k++) {
+      const uint32_t source = list.edge[k].vertex;
+      plan->out_edges += source >= plan->first_neuron;
+      build->reach += row - source;
+      build->reach_by_power[32 - __builtin_clz(row - source)]++;
+      build->out_length[source] += list.slot[k] == BDAG_NO_SLOT;
+    }
   }
 }
 
@@ -349,7 +377,7 @@ static uint32_t listed_rows(bdag_cut *cut, uint32_t first) {
     const uint32_t row = first + rows;
     const bdag_row_list list = list_of(cut->build, row);
     if (plan->activation[row] != plan->activation[first]) break;
-    if (list.length > 0 && list.source[list.length - 1] >= first) break;
+    if (list.length > 0 && list.edge[list.length - 1].vertex >= first) break;
     int same;
     if (list.length >= 4 && dense_rows(cut, row, &same) >= 4) break;
     if (union_rows(cut, row, &sources, &cost) > 1) break;
@@ -378,6 +406,7 @@ static uint32_t cut_block(bdag_cut *cut, uint32_t first) {
   if (block.rows == 0) block.rows = merges ? listed_rows(cut, first) : 1;
   if (cut->failed) return 0;
   fill_lists(cut, first, block.rows, block.unions > 0);
+  count_edges(cut->build, first, block.rows);
   add_runs(cut, &block);
   if (grow(cut, &plan->block, &cut->block_capacity, plan->blocks, 1, sizeof *plan->block)) return 0;
   plan->block[plan->blocks++] = block;
@@ -394,15 +423,18 @@ static int allocate_lists(bdag_cut *cut) {
   plan->list_offset =
       bdag_allocate_zeroed(context, (uint64_t)plan->rows + 1, sizeof *plan->list_offset);
   plan->list_source = bdag_allocate_array(context, build->edges, sizeof *plan->list_source);
-  build->list_edge = bdag_allocate_array(context, build->edges, sizeof *build->list_edge);
+  plan->list_slot = bdag_allocate_array(context, build->edges, sizeof *plan->list_slot);
+  build->out_length = bdag_allocate_zeroed(context, plan->rows, sizeof *build->out_length);
   return cut->stamp == NULL || cut->count == NULL || cut->column == NULL ||
-         plan->list_offset == NULL || plan->list_source == NULL || build->list_edge == NULL;
+         plan->list_offset == NULL || plan->list_source == NULL || plan->list_slot == NULL ||
+         build->out_length == NULL;
 }
 
 bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error) {
   bdag_plan *plan = build->plan;
   bdag_cut cut = {.build = build};
   cut.failed = allocate_lists(&cut);
+  memset(build->slot, 0xff, build->edges * sizeof *build->slot);
   plan->bias_slot = PANEL_STEP;
   plan->slot_count = PANEL_STEP + (plan->rows - plan->first_neuron + PANEL_STEP - 1) / PANEL_STEP *
                                       (uint64_t)PANEL_STEP;

@@ -11,7 +11,7 @@ typedef struct bdag_half_edge {
   uint32_t vertex, edge;
 } bdag_half_edge;
 
-#define BDAG_NO_EDGE UINT32_MAX
+#define BDAG_NO_SLOT UINT32_MAX
 
 typedef struct bdag_build {
   const bdag_network *network;
@@ -23,21 +23,32 @@ typedef struct bdag_build {
   uint8_t *in_loss;  /* [vertices] */
   uint32_t *order;   /* [active_count] reverse topological */
   uint32_t active_count;
-  uint64_t edges;                   /* that take part; fewer than 2^32 */
+  uint64_t edges;                   /* that take part; fewer than 2^32 − 1 */
   uint32_t *in_degree, *out_degree; /* [vertices] */
-  /* Edges by target vertex; sources become rows in ascending order once those are given out. */
-  uint64_t *in_offset; /* [vertices + 1] */
+  /* Edges by target vertex: their places. Sources become rows, in ascending order, when the target
+   * gets its row. */
+  uint32_t *in_offset; /* [vertices + 1] */
   bdag_half_edge *in;
-  /* Edges by source vertex; `edge` becomes the place in the target's list. */
-  uint64_t *out_offset; /* [vertices + 1] */
-  bdag_half_edge *out;
-  /* Edges by target row, sources ascending. */
-  uint64_t *list_offset; /* [rows + 1] */
-  uint32_t *source, *edge;
-  uint64_t *slot;                   /* BDAG_NONE: none yet */
-  uint64_t *slot_of_edge;           /* [network edges], from the lists in the end */
-  uint32_t *union_edge, *list_edge; /* places in the lists behind union_slot and list_slot */
+  uint32_t *slot;       /* by place, BDAG_NO_SLOT: none yet */
+  uint64_t dense;       /* edges in panels */
+  uint32_t *out_length; /* [rows] irregular edges from there that reach Loss */
+  /* row(target) − row(source) of edges that reach Loss: the sum, and how many have so many bits */
+  uint64_t reach, reach_by_power[33];
 } bdag_build;
+
+/* First place of the in-edges of a row, and their number. */
+static inline uint32_t bdag_row_place(const bdag_build *build, uint32_t row, uint32_t *length) {
+  const uint32_t v = build->plan->vertex_of_row[row];
+  *length = build->in_degree[v];
+  return build->in_offset[v];
+}
+
+/* Lists of vertices that are visited one after the other are far apart in memory. */
+static inline void bdag_prefetch_in_edges(const bdag_build *build, uint32_t v) {
+  const uint32_t line = 64 / sizeof *build->in, end = build->in_offset[v + 1];
+  for (uint32_t i = 0, at = build->in_offset[v]; i < 4 && at < end; i++, at += line)
+    __builtin_prefetch(&build->in[at]);
+}
 
 /* Loss as v_0, then each vertex that is a sink once those before it are gone: order, levels, reach. */
 bdag_status bdag_enumerate(bdag_build *build, bdag_error *error);
@@ -57,7 +68,7 @@ bdag_status bdag_build_state(bdag_build *build, bdag_error *error);
 /* Sorted lists of entries below a universe: list of item i is data[step · (offset[i] + k)] for k below
  * length[i]. */
 typedef struct bdag_lists {
-  const uint64_t *offset;
+  const uint32_t *offset;
   const uint32_t *length;
   const uint32_t *data;
   uint32_t step;

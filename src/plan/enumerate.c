@@ -6,16 +6,20 @@
 
 #include "plan/build.h"
 
-/* Successors that are not yet enumerated; Loss counts as one of every vertex in N_loss and is the
- * first to go. */
+/* `waiting`: successors that are not yet enumerated; Loss counts as one of every vertex in N_loss and is
+ * the first to go. A vertex reaches Loss if it is in N_loss or one of its successors does. */
 static uint32_t enumerate_sinks(bdag_build *build, uint32_t *waiting, uint32_t *order) {
   uint32_t known = 0;
   for (uint32_t v = 0; v < build->vertices; v++)
     if (build->active[v] && waiting[v] == 0) order[known++] = v;
   for (uint32_t n = 0; n < known; n++) {
     const uint32_t v = order[n];
-    for (uint64_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++) {
+    if (build->in_loss[v]) build->reaches[v] = 1;
+    const uint8_t reaches = build->reaches[v];
+    if (n + 1 < known) bdag_prefetch_in_edges(build, order[n + 1]);
+    for (uint32_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++) {
       const uint32_t u = build->in[i].vertex;
+      build->reaches[u] |= reaches;
       if (--waiting[u] == 0) order[known++] = u;
     }
   }
@@ -52,22 +56,13 @@ static bdag_status fail_cycle(const bdag_build *build, const uint32_t *waiting, 
                    (unsigned long long)length, list, whole ? "" : "… → ", start);
 }
 
-static void mark_reaching(bdag_build *build) {
-  for (uint32_t n = 0; n < build->active_count; n++) {
-    const uint32_t v = build->order[n];
-    if (build->in_loss[v]) build->reaches[v] = 1;
-    if (!build->reaches[v]) continue;
-    for (uint64_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++)
-      build->reaches[build->in[i].vertex] = 1;
-  }
-}
-
 static void assign_levels(bdag_build *build) {
   bdag_plan *plan = build->plan;
   for (uint32_t n = build->active_count; n-- > 0;) {
     const uint32_t v = build->order[n];
     uint32_t level = 0;
-    for (uint64_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++) {
+    if (n > 0) bdag_prefetch_in_edges(build, build->order[n - 1]);
+    for (uint32_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++) {
       const uint32_t below = plan->level[build->in[i].vertex] + 1;
       if (below > level) level = below;
     }
@@ -155,7 +150,6 @@ bdag_status bdag_enumerate(bdag_build *build, bdag_error *error) {
     status = fail_cycle(build, waiting, error);
   bdag_free(build->context, waiting);
   if (status != BDAG_OK) return status;
-  mark_reaching(build);
   assign_levels(build);
   return build->plan->options.enumeration != NULL ? keep_given(build, error)
                                                   : keep_own(build, error);

@@ -38,48 +38,49 @@ static int takes_part(const bdag_build *build, uint64_t edge) {
          build->active[network->target[edge]];
 }
 
-static void count_edges(bdag_build *build) {
+/* `all`: every edge takes part. */
+static inline void count_edges(bdag_build *build, int all) {
   const bdag_network *network = build->network;
   memset(build->in_degree, 0, build->vertices * sizeof *build->in_degree);
   memset(build->out_degree, 0, build->vertices * sizeof *build->out_degree);
   build->edges = 0;
   for (uint64_t e = 0; e < network->edge_count; e++) {
-    if (!takes_part(build, e)) continue;
+    if (!all && !takes_part(build, e)) continue;
     build->in_degree[network->target[e]]++;
     build->out_degree[network->source[e]]++;
     build->edges++;
   }
-  build->in_offset[0] = build->out_offset[0] = 0;
-  for (uint32_t v = 0; v < build->vertices; v++) {
+  build->in_offset[0] = 0;
+  for (uint32_t v = 0; v < build->vertices; v++)
     build->in_offset[v + 1] = build->in_offset[v] + build->in_degree[v];
-    build->out_offset[v + 1] = build->out_offset[v] + build->out_degree[v];
-  }
 }
 
 /* Edges come in any order, so their places are far apart: they are asked for ahead. */
-static void prefetch_places(const bdag_build *build, uint64_t edge) {
+static inline void place_edges(bdag_build *build, int all) {
   const bdag_network *network = build->network;
-  if (edge >= network->edge_count) return;
-  __builtin_prefetch(&build->in[build->in_offset[network->target[edge]]], 1);
-  __builtin_prefetch(&build->out[build->out_offset[network->source[edge]]], 1);
+  for (uint64_t e = 0; e < network->edge_count; e++) {
+    if (e + EDGES_AHEAD < network->edge_count)
+      __builtin_prefetch(&build->in[build->in_offset[network->target[e + EDGES_AHEAD]]], 1);
+    if (!all && !takes_part(build, e)) continue;
+    build->in[build->in_offset[network->target[e]]++] =
+        (bdag_half_edge){network->source[e], (uint32_t)e};
+  }
 }
 
-/* Edges by target and by source (counting sort). */
+/* Edges by target (counting sort). */
 static void index_edges(bdag_build *build) {
   const bdag_network *network = build->network;
-  count_edges(build);
-  for (uint64_t e = 0; e < network->edge_count; e++) {
-    prefetch_places(build, e + EDGES_AHEAD);
-    if (!takes_part(build, e)) continue;
-    const uint32_t u = network->source[e], v = network->target[e];
-    build->in[build->in_offset[v]++] = (bdag_half_edge){u, (uint32_t)e};
-    build->out[build->out_offset[u]++] = (bdag_half_edge){v, (uint32_t)e};
+  int all = network->edge_flags == NULL;
+  for (uint32_t v = 0; v < build->vertices; v++) all &= build->active[v];
+  if (all) {
+    count_edges(build, 1);
+    place_edges(build, 1);
+  } else {
+    count_edges(build, 0);
+    place_edges(build, 0);
   }
-  for (uint32_t v = build->vertices; v > 0; v--) {
-    build->in_offset[v] = build->in_offset[v - 1];
-    build->out_offset[v] = build->out_offset[v - 1];
-  }
-  build->in_offset[0] = build->out_offset[0] = 0;
+  for (uint32_t v = build->vertices; v > 0; v--) build->in_offset[v] = build->in_offset[v - 1];
+  build->in_offset[0] = 0;
 }
 
 /* Inference: only outputs and their ancestors stay. */
@@ -110,25 +111,16 @@ static bdag_status allocate_build(bdag_build *build) {
   build->reaches = bdag_allocate_zeroed(context, vertices, 1);
   build->in_loss = bdag_allocate_zeroed(context, vertices, 1);
   build->order = bdag_allocate_array(context, vertices, sizeof *build->order);
-  build->out_offset = bdag_allocate_array(context, vertices + 1, sizeof *build->out_offset);
   build->in_offset = bdag_allocate_array(context, vertices + 1, sizeof *build->in_offset);
   build->in_degree = bdag_allocate_array(context, vertices, sizeof *build->in_degree);
   build->out_degree = bdag_allocate_array(context, vertices, sizeof *build->out_degree);
   build->in = bdag_allocate_array(context, edges, sizeof *build->in);
-  build->out = bdag_allocate_array(context, edges, sizeof *build->out);
-  build->source = bdag_allocate_array(context, edges, sizeof *build->source);
-  build->edge = bdag_allocate_array(context, edges, sizeof *build->edge);
   build->slot = bdag_allocate_array(context, edges, sizeof *build->slot);
-  build->list_offset = bdag_allocate_array(context, vertices + 1, sizeof *build->list_offset);
-  build->slot_of_edge = bdag_allocate_array(context, edges, sizeof *build->slot_of_edge);
   plan->row_of_vertex = bdag_allocate_array(context, vertices, sizeof *plan->row_of_vertex);
   plan->level = bdag_allocate_array(context, vertices, sizeof *plan->level);
   const int failed = build->active == NULL || build->reaches == NULL || build->in_loss == NULL ||
-                     build->order == NULL || build->out_offset == NULL ||
-                     build->in_offset == NULL || build->in_degree == NULL ||
-                     build->out_degree == NULL || build->in == NULL || build->out == NULL ||
-                     build->source == NULL || build->edge == NULL || build->slot == NULL ||
-                     build->list_offset == NULL || build->slot_of_edge == NULL ||
+                     build->order == NULL || build->in_offset == NULL || build->in_degree == NULL ||
+                     build->out_degree == NULL || build->in == NULL || build->slot == NULL ||
                      plan->row_of_vertex == NULL || plan->level == NULL;
   return failed ? BDAG_ERROR_OUT_OF_MEMORY : BDAG_OK;
 }
@@ -139,19 +131,12 @@ static void free_build(bdag_build *build) {
   bdag_free(context, build->reaches);
   bdag_free(context, build->in_loss);
   bdag_free(context, build->order);
-  bdag_free(context, build->out_offset);
   bdag_free(context, build->in_offset);
   bdag_free(context, build->in_degree);
   bdag_free(context, build->out_degree);
   bdag_free(context, build->in);
-  bdag_free(context, build->out);
-  bdag_free(context, build->list_offset);
-  bdag_free(context, build->source);
-  bdag_free(context, build->edge);
   bdag_free(context, build->slot);
-  bdag_free(context, build->slot_of_edge);
-  bdag_free(context, build->union_edge);
-  bdag_free(context, build->list_edge);
+  bdag_free(context, build->out_length);
 }
 
 static void choose_vertices(bdag_build *build) {
@@ -159,7 +144,6 @@ static void choose_vertices(bdag_build *build) {
   bdag_plan *plan = build->plan;
   memset(plan->row_of_vertex, 0xff, build->vertices * sizeof *plan->row_of_vertex);
   memset(plan->level, 0xff, build->vertices * sizeof *plan->level);
-  memset(build->slot_of_edge, 0xff, network->edge_count * sizeof *build->slot_of_edge);
   for (uint32_t v = 0; v < build->vertices; v++) build->active[v] = !network->vertex_removed[v];
   index_edges(build);
   if (plan->options.inference) {
@@ -244,23 +228,13 @@ static bdag_status copy_loss(bdag_build *build) {
   return BDAG_OK;
 }
 
-/* Edges whose weight gradient is computed, and those whose source wants an out_grad. */
-static void count_backward_edges(bdag_build *build) {
+/* How far apart the rows of an edge are: on average, and for three quarters of them. */
+static void set_reach(const bdag_build *build) {
   bdag_plan *plan = build->plan;
-  uint64_t reach = 0, by_power[33] = {0};
-  for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
-    if (!plan->reaches[row]) continue;
-    plan->weight_edges += build->list_offset[row + 1] - build->list_offset[row];
-    for (uint64_t i = build->list_offset[row]; i < build->list_offset[row + 1]; i++) {
-      plan->out_edges += build->source[i] >= plan->first_neuron;
-      reach += row - build->source[i];
-      by_power[32 - __builtin_clz(row - build->source[i])]++;
-    }
-  }
-  plan->mean_reach = plan->weight_edges > 0 ? reach / plan->weight_edges : 0;
+  plan->mean_reach = plan->weight_edges > 0 ? build->reach / plan->weight_edges : 0;
   uint32_t power = 0;
   for (uint64_t within = 0; power < 32; power++) {
-    within += by_power[power];
+    within += build->reach_by_power[power];
     if (within * 4 >= plan->weight_edges * 3) break;
   }
   plan->usual_reach = UINT64_C(1) << power;
@@ -283,7 +257,7 @@ static bdag_status build_all(bdag_build *build, bdag_error *error) {
   if (status == BDAG_OK) status = bdag_build_state(build, error);
   if (status != BDAG_OK) return status;
   if (copy_columns(build) != BDAG_OK || copy_loss(build) != BDAG_OK) return bdag_fail_memory(error);
-  count_backward_edges(build);
+  set_reach(build);
   return BDAG_OK;
 }
 

@@ -197,8 +197,8 @@ struct bdag_plan {
   int indirect;
   bdag_parameter_run *parameter_run; /* edge → parameter, a copy of the network's */
   uint64_t parameter_runs;
-  uint64_t *state_of_parameter; /* direct: [network_parameters] */
-  uint64_t *edge_slot;          /* indirect: [network_edges] */
+  uint32_t *state_of_parameter; /* direct: [network_parameters] */
+  uint32_t *edge_slot;          /* indirect: [network_edges], UINT32_MAX: takes no part */
   uint64_t *slot_parameter;     /* indirect: [slot_count], BDAG_NONE: none */
   double *slot_scale;           /* indirect: [slot_count] */
   uint64_t *use_offset;         /* indirect: [network_parameters + 1] uses of a parameter */

@@ -91,9 +91,10 @@ static uint64_t plan_bytes(const bdag_plan *plan) {
                             sizeof(bdag_sweep_group) * (uint64_t)plan->sweeps +
                             sizeof(bdag_pull_group) * (uint64_t)plan->pulls +
                             sizeof(bdag_pull_term) * plan->terms;
-  const uint64_t state = plan->indirect ? 8 * (plan->network_edges + 2 * plan->slot_count +
-                                               plan->network_parameters + plan->edges)
-                                        : 8 * plan->network_parameters;
+  const uint64_t state =
+      plan->indirect ? 4 * plan->network_edges +
+                           8 * (2 * plan->slot_count + plan->network_parameters + plan->edges)
+                     : 4 * plan->network_parameters;
   const uint64_t tasks = sizeof(bdag_task) * ((uint64_t)plan->forward_tasks + plan->backward_tasks);
   return sizeof *plan + 8 * (uint64_t)plan->network_vertices + 40 * (uint64_t)plan->rows +
          4 * plan->enumeration_count + forward + backward + tasks + graph_bytes(&plan->forward) +

@@ -30,7 +30,7 @@ typedef struct bdag_similar {
 static const uint32_t *list_of(const bdag_similar *s, uint32_t place, uint32_t *length) {
   const uint32_t id = s->given[place];
   *length = s->lists->length[id];
-  return s->lists->data + s->lists->offset[id] * s->lists->step;
+  return s->lists->data + (uint64_t)s->lists->offset[id] * s->lists->step;
 }
 
 static uint32_t scramble(uint32_t value, uint32_t seed) {

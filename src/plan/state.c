@@ -5,6 +5,8 @@
 
 #include "plan/build.h"
 
+#define AHEAD 16u
+
 static double scale_of(const bdag_build *build, uint32_t v) {
   const bdag_network *network = build->network;
   double scale = network->response[v];
@@ -13,89 +15,145 @@ static double scale_of(const bdag_build *build, uint32_t v) {
   return scale;
 }
 
-typedef void (*visit_use)(bdag_build *build, uint64_t parameter, uint64_t slot, double scale,
-                          int is_bias, int reaches, void *argument);
+typedef struct bdag_state {
+  bdag_build *build;
+  uint32_t *slot_of_edge; /* [network edges], BDAG_NO_SLOT: takes no part */
+  uint8_t *flags;         /* [network parameters] */
+} bdag_state;
+
+typedef void (*visit_use)(bdag_state *state, uint64_t parameter, uint64_t slot, double scale,
+                          int is_bias, int reaches);
 
 /* Every use of a parameter, edges in the order of their ids, then biases in the order of rows. */
-static void walk_uses(bdag_build *build, visit_use visit, void *argument) {
+static void walk_uses(bdag_state *state, visit_use visit) {
+  const bdag_build *build = state->build;
   const bdag_network *network = build->network;
-  bdag_plan *plan = build->plan;
+  const bdag_plan *plan = build->plan;
   for (uint64_t i = 0; i < network->run_count; i++) {
     const bdag_parameter_run *run = &network->run[i];
     for (uint64_t j = 0; j < run->count; j++) {
-      const uint64_t e = run->first_edge + j, slot = build->slot_of_edge[e];
-      if (slot == BDAG_NONE) continue;
+      const uint64_t e = run->first_edge + j;
+      if (state->slot_of_edge[e] == BDAG_NO_SLOT) continue;
       const uint32_t v = network->target[e];
-      visit(build, run->parameters != NULL ? run->parameters[j] : run->first_parameter + j, slot,
-            scale_of(build, v), 0, build->reaches[v], argument);
+      visit(state, run->parameters != NULL ? run->parameters[j] : run->first_parameter + j,
+            state->slot_of_edge[e], scale_of(build, v), 0, build->reaches[v]);
     }
   }
   for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
     const uint64_t parameter = network->bias_parameter[plan->vertex_of_row[row]];
     if (parameter != BDAG_NONE)
-      visit(build, parameter, plan->bias_slot + row - plan->first_neuron, 1.0, 1,
-            plan->reaches[row], argument);
+      visit(state, parameter, plan->bias_slot + row - plan->first_neuron, 1.0, 1,
+            plan->reaches[row]);
   }
 }
 
-static void note_use(bdag_build *build, uint64_t parameter, uint64_t slot, double scale,
-                     int is_bias, int reaches, void *argument) {
-  uint8_t *used = argument;
-  if (used[parameter] || scale != 1.0) build->plan->indirect = 1;
-  used[parameter] = 1;
-  if (is_bias) build->plan->has_bias[slot - build->plan->bias_slot + build->plan->first_neuron] = 1;
+static void note_use(bdag_state *state, uint64_t parameter, uint64_t slot, double scale,
+                     int is_bias, int reaches) {
+  bdag_plan *plan = state->build->plan;
+  if (state->flags[parameter] || scale != 1.0) plan->indirect = 1;
+  state->flags[parameter] = 1;
+  if (is_bias) plan->has_bias[slot - plan->bias_slot + plan->first_neuron] = 1;
 }
 
 /* An edge that takes no part reads as 0, which direct state cannot tell if its parameter is in use. */
-static void note_absent_edges(bdag_build *build, const uint8_t *used) {
+static void note_absent_edges(bdag_state *state) {
+  bdag_build *build = state->build;
   const bdag_network *network = build->network;
   if (build->edges == network->edge_count) return;
   for (uint64_t i = 0; i < network->run_count && !build->plan->indirect; i++) {
     const bdag_parameter_run *run = &network->run[i];
     for (uint64_t j = 0; j < run->count; j++) {
       const uint64_t p = run->parameters != NULL ? run->parameters[j] : run->first_parameter + j;
-      if (build->slot_of_edge[run->first_edge + j] == BDAG_NONE && used[p])
+      if (state->slot_of_edge[run->first_edge + j] == BDAG_NO_SLOT && state->flags[p])
         build->plan->indirect = 1;
     }
   }
 }
 
-static void set_direct(bdag_build *build, uint64_t parameter, uint64_t slot, double scale,
-                       int is_bias, int reaches, void *argument) {
-  build->plan->state_of_parameter[parameter] = slot;
+static void set_direct(bdag_state *state, uint64_t parameter, uint64_t slot, double scale,
+                       int is_bias, int reaches) {
+  state->build->plan->state_of_parameter[parameter] = (uint32_t)slot;
 }
 
-static void count_use(bdag_build *build, uint64_t parameter, uint64_t slot, double scale,
-                      int is_bias, int reaches, void *argument) {
-  bdag_plan *plan = build->plan;
-  uint8_t *live = argument;
+static void count_use(bdag_state *state, uint64_t parameter, uint64_t slot, double scale,
+                      int is_bias, int reaches) {
+  bdag_plan *plan = state->build->plan;
+  uint8_t *live = state->flags;
   plan->use_offset[parameter + 2]++;
   plan->slot_parameter[slot] = parameter;
   plan->slot_scale[slot] = scale;
   if (reaches && (!is_bias || live[parameter] == 0)) live[parameter] = is_bias ? 2 : 1;
 }
 
-static void list_use(bdag_build *build, uint64_t parameter, uint64_t slot, double scale,
-                     int is_bias, int reaches, void *argument) {
-  bdag_plan *plan = build->plan;
+static void list_use(bdag_state *state, uint64_t parameter, uint64_t slot, double scale,
+                     int is_bias, int reaches) {
+  bdag_plan *plan = state->build->plan;
   plan->use_slot[plan->use_offset[parameter + 1]++] = slot;
 }
 
-static bdag_status direct_state(bdag_build *build) {
+/* Parameters that the plan does not use keep their values behind the slots. */
+static bdag_status number_unused(bdag_build *build, bdag_error *error) {
+  bdag_plan *plan = build->plan;
+  plan->state_count = plan->slot_count;
+  for (uint64_t p = 0; p < plan->network_parameters; p++)
+    if (plan->state_of_parameter[p] == BDAG_NO_SLOT)
+      plan->state_of_parameter[p] = (uint32_t)plan->state_count++;
+  if (plan->state_count < UINT32_MAX) return BDAG_OK;
+  return bdag_fail(error, BDAG_ERROR_LIMIT,
+                   "%llu parameters, used or not, are more than a plan takes (2^32 - 2); remove "
+                   "unused ones or split the network",
+                   (unsigned long long)plan->state_count);
+}
+
+static int allocate_direct(bdag_build *build) {
   bdag_plan *plan = build->plan;
   const uint64_t parameters = plan->network_parameters;
   plan->state_of_parameter =
       bdag_allocate_array(build->context, parameters, sizeof *plan->state_of_parameter);
-  if (plan->state_of_parameter == NULL) return BDAG_ERROR_OUT_OF_MEMORY;
+  if (plan->state_of_parameter == NULL) return -1;
   memset(plan->state_of_parameter, 0xff, parameters * sizeof *plan->state_of_parameter);
-  walk_uses(build, set_direct, NULL);
-  plan->state_count = plan->slot_count;
-  for (uint64_t p = 0; p < parameters; p++)
-    if (plan->state_of_parameter[p] == BDAG_NONE) plan->state_of_parameter[p] = plan->state_count++;
-  return BDAG_OK;
+  return 0;
 }
 
-static bdag_status indirect_state(bdag_build *build, uint8_t *live) {
+/* Slots by edge id, from those by place. */
+static void spread_slots(const bdag_build *build, uint32_t *slot_of_edge) {
+  for (uint64_t i = 0; i < build->edges; i++) {
+    if (i + AHEAD < build->edges) __builtin_prefetch(&slot_of_edge[build->in[i + AHEAD].edge], 1);
+    slot_of_edge[build->in[i].edge] = build->slot[i];
+  }
+}
+
+/* The usual network: edges have consecutive parameters of their own and biases have others. Then the
+ * state can be written from the lists. */
+static int is_usual(const bdag_build *build) {
+  const bdag_network *network = build->network;
+  if (network->run_count != 1 || network->run[0].parameters != NULL) return 0;
+  const uint64_t first = network->run[0].first_parameter, count = network->run[0].count;
+  for (uint32_t v = 0; v < build->vertices; v++) {
+    if (!build->active[v]) continue;
+    const uint64_t bias = network->bias_parameter[v];
+    if (bias != BDAG_NONE && bias - first < count) return 0;
+    if (build->in_degree[v] > 0 && scale_of(build, v) != 1.0) return 0;
+  }
+  return 1;
+}
+
+/* As walk_uses with set_direct; 0 if two biases share a parameter. */
+static int set_biases(bdag_build *build) {
+  const bdag_network *network = build->network;
+  bdag_plan *plan = build->plan;
+  for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
+    const uint64_t parameter = network->bias_parameter[plan->vertex_of_row[row]];
+    if (parameter == BDAG_NONE) continue;
+    if (plan->state_of_parameter[parameter] != BDAG_NO_SLOT) return 0;
+    plan->state_of_parameter[parameter] = (uint32_t)(plan->bias_slot + row - plan->first_neuron);
+    plan->has_bias[row] = 1;
+  }
+  return 1;
+}
+
+static bdag_status indirect_state(bdag_state *state) {
+  bdag_build *build = state->build;
   bdag_plan *plan = build->plan;
   const bdag_context *context = build->context;
   const uint64_t parameters = plan->network_parameters, slots = plan->slot_count;
@@ -108,13 +166,13 @@ static bdag_status indirect_state(bdag_build *build, uint8_t *live) {
       plan->use_slot == NULL)
     return BDAG_ERROR_OUT_OF_MEMORY;
   memset(plan->slot_parameter, 0xff, slots * sizeof *plan->slot_parameter);
-  memset(live, 0, parameters);
-  walk_uses(build, count_use, live);
+  memset(state->flags, 0, parameters);
+  walk_uses(state, count_use);
   for (uint64_t p = 0; p <= parameters; p++) plan->use_offset[p + 1] += plan->use_offset[p];
-  walk_uses(build, list_use, NULL);
+  walk_uses(state, list_use);
   plan->state_count = parameters;
-  plan->edge_slot = build->slot_of_edge;
-  build->slot_of_edge = NULL;
+  plan->edge_slot = state->slot_of_edge;
+  state->slot_of_edge = NULL;
   return BDAG_OK;
 }
 
@@ -181,21 +239,54 @@ static bdag_status copy_runs(bdag_build *build) {
   return BDAG_OK;
 }
 
+static bdag_status usual_state(bdag_build *build, int *done, bdag_error *error) {
+  bdag_plan *plan = build->plan;
+  if (allocate_direct(build)) return bdag_fail_memory(error);
+  *done = set_biases(build);
+  if (!*done) {
+    bdag_free(build->context, plan->state_of_parameter);
+    plan->state_of_parameter = NULL;
+    memset(plan->has_bias, 0, plan->rows);
+    return BDAG_OK;
+  }
+  spread_slots(build, plan->state_of_parameter + build->network->run[0].first_parameter);
+  return number_unused(build, error);
+}
+
+static bdag_status any_state(bdag_state *state, bdag_error *error) {
+  bdag_build *build = state->build;
+  bdag_plan *plan = build->plan;
+  const uint64_t edges = plan->network_edges;
+  state->slot_of_edge = bdag_allocate_array(build->context, edges, sizeof *state->slot_of_edge);
+  state->flags = bdag_allocate_zeroed(build->context, plan->network_parameters, 1);
+  if (state->slot_of_edge == NULL || state->flags == NULL) return bdag_fail_memory(error);
+  memset(state->slot_of_edge, 0xff, edges * sizeof *state->slot_of_edge);
+  spread_slots(build, state->slot_of_edge);
+  walk_uses(state, note_use);
+  note_absent_edges(state);
+  if (plan->indirect) return indirect_state(state) == BDAG_OK ? BDAG_OK : bdag_fail_memory(error);
+  if (allocate_direct(build)) return bdag_fail_memory(error);
+  walk_uses(state, set_direct);
+  return number_unused(build, error);
+}
+
 bdag_status bdag_build_state(bdag_build *build, bdag_error *error) {
   bdag_plan *plan = build->plan;
-  uint8_t *flags = bdag_allocate_zeroed(build->context, plan->network_parameters, 1);
-  if (flags == NULL) return bdag_fail_memory(error);
-  walk_uses(build, note_use, flags);
-  note_absent_edges(build, flags);
-  bdag_status status = plan->indirect ? indirect_state(build, flags) : direct_state(build);
-  if (status == BDAG_OK && !plan->indirect) status = copy_runs(build);
-  if (status == BDAG_OK && live_ranges(build, flags)) status = BDAG_ERROR_OUT_OF_MEMORY;
-  bdag_free(build->context, flags);
-  return status == BDAG_OK ? BDAG_OK : bdag_fail_memory(error);
+  bdag_state state = {.build = build};
+  int done = 0;
+  bdag_status status = is_usual(build) ? usual_state(build, &done, error) : BDAG_OK;
+  if (status == BDAG_OK && !done) status = any_state(&state, error);
+  if (status == BDAG_OK &&
+      ((!plan->indirect && copy_runs(build) != BDAG_OK) || live_ranges(build, state.flags)))
+    status = bdag_fail_memory(error);
+  bdag_free(build->context, state.slot_of_edge);
+  bdag_free(build->context, state.flags);
+  return status;
 }
 
 uint64_t bdag_plan_slot_of_edge(const bdag_plan *plan, uint64_t edge) {
-  if (plan->indirect) return plan->edge_slot[edge];
+  if (plan->indirect)
+    return plan->edge_slot[edge] == BDAG_NO_SLOT ? BDAG_NONE : plan->edge_slot[edge];
   uint64_t low = 0, high = plan->parameter_runs;
   while (high - low > 1) {
     const uint64_t middle = low + (high - low) / 2;

@@ -22,12 +22,13 @@ typedef struct bdag_backward {
   bdag_plan *plan;
   uint64_t *member_offset; /* [rows + 2] panels that read a row */
   bdag_member *member;
-  uint64_t *out_offset; /* [rows + 1] irregular out-edges of a row … */
-  uint32_t *out_length, *out_target;
-  uint64_t *out_place;                  /* places of those edges in the lists */
+  uint32_t *out_offset; /* [rows + 1] irregular out-edges of a row, targets ascending: */
+  uint32_t *out_length;
+  bdag_half_edge *out;                  /* target row; `edge` is the place in the target's list */
   uint32_t *order;                      /* [rows] rows of the range at hand */
   uint32_t *stamp, *column, *successor; /* [rows] of the bundle at hand */
   uint32_t stamps;
+  uint64_t swept_edges;
   bdag_similar_work similar;
   uint64_t sweep_capacity, pull_capacity, term_capacity, task_capacity, bundle_capacity,
       hole_capacity;
@@ -56,57 +57,27 @@ static void list_members(bdag_backward *b) {
       b->member[next[plan->source[plan->panel[p].list + k]]++] = (bdag_member){p, k};
 }
 
-typedef struct bdag_out_edge {
-  uint32_t target;
-  uint64_t place;
-} bdag_out_edge;
-
-static int compare_targets(const void *left, const void *right) {
-  const bdag_out_edge *a = left, *b = right;
-  if (a->target != b->target) return a->target < b->target ? -1 : 1;
-  return a->place < b->place ? -1 : a->place > b->place;
-}
-
-/* Short lists are the rule. */
-static void sort_out_edges(bdag_out_edge *edges, uint32_t count) {
-  if (count > 48) {
-    qsort(edges, count, sizeof *edges, compare_targets);
-    return;
-  }
-  for (uint32_t i = 1; i < count; i++) {
-    const bdag_out_edge edge = edges[i];
-    uint32_t j = i;
-    for (; j > 0 && compare_targets(&edges[j - 1], &edge) > 0; j--) edges[j] = edges[j - 1];
-    edges[j] = edge;
-  }
-}
-
-/* Irregular edges by source row, targets ascending. */
-static void list_out_edges(bdag_backward *b, bdag_out_edge *edges) {
+/* Irregular edges by source row, targets ascending (counting sort). */
+static void list_out_edges(bdag_backward *b) {
   const bdag_build *build = b->build;
   const bdag_plan *plan = b->plan;
+  uint32_t *next = b->out_offset;
+  uint32_t at = 0;
   for (uint32_t row = 0; row < plan->rows; row++) {
-    const uint32_t u = plan->vertex_of_row[row];
-    uint32_t count = 0;
-    for (uint64_t i = build->out_offset[u]; i < build->out_offset[u + 1]; i++) {
-      const uint32_t target = plan->row_of_vertex[build->out[i].vertex];
-      __builtin_prefetch(&build->slot[build->list_offset[target] + build->out[i].edge]);
-    }
-    for (uint64_t i = build->out_offset[u]; i < build->out_offset[u + 1]; i++) {
-      const uint32_t target = plan->row_of_vertex[build->out[i].vertex];
-      const uint64_t place = build->list_offset[target] + build->out[i].edge;
-      if (plan->reaches[target] && build->slot[place] == BDAG_NONE)
-        edges[count++] = (bdag_out_edge){target, place};
-    }
-    sort_out_edges(edges, count);
-    const uint64_t at = b->out_offset[row];
-    for (uint32_t k = 0; k < count; k++) {
-      b->out_target[at + k] = edges[k].target;
-      b->out_place[at + k] = edges[k].place;
-    }
-    b->out_length[row] = count;
-    b->out_offset[row + 1] = at + count;
+    next[row] = at;
+    at += b->out_length[row];
   }
+  for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
+    if (!plan->reaches[row]) continue;
+    uint32_t length;
+    const uint32_t first = bdag_row_place(build, row, &length);
+    if (row + 1 < plan->rows) bdag_prefetch_in_edges(build, plan->vertex_of_row[row + 1]);
+    for (uint32_t place = first; place < first + length; place++)
+      if (build->slot[place] == BDAG_NO_SLOT)
+        b->out[next[build->in[place].vertex]++] = (bdag_half_edge){row, place};
+  }
+  for (uint32_t row = plan->rows; row > 0; row--) next[row] = next[row - 1];
+  next[0] = 0;
 }
 
 /* ---- Groups -------------------------------------------------------------------------------------- */
@@ -189,15 +160,16 @@ static uint32_t unite(bdag_backward *b, const uint32_t *order, uint32_t rows, ui
   *edges = 0;
   for (uint32_t r = 0; r < rows; r++) {
     const uint32_t row = order[r], length = b->out_length[row];
-    const uint32_t *targets = b->out_target + b->out_offset[row];
+    const bdag_half_edge *out = b->out + b->out_offset[row];
     if (length == 0 || !same_activation(b->plan, row, order[0]) ||
         starts_at_zero(b, row) != starts_at_zero(b, order[0]))
       return 0;
     for (uint32_t k = 0; k < length; k++) {
-      if (k > 0 && targets[k] == targets[k - 1]) return 0;
-      if (b->stamp[targets[k]] == mark) continue;
-      b->stamp[targets[k]] = mark;
-      b->successor[known++] = targets[k];
+      const uint32_t target = out[k].vertex;
+      if (k > 0 && target == out[k - 1].vertex) return 0;
+      if (b->stamp[target] == mark) continue;
+      b->stamp[target] = mark;
+      b->successor[known++] = target;
     }
     *edges += length;
   }
@@ -242,14 +214,14 @@ static void add_bundle(bdag_backward *b, const uint32_t *order, uint32_t rows) {
                         .rows = rows,
                         .successors = successors};
   for (uint32_t r = 0; r < rows; r++) {
-    const uint64_t at = b->out_offset[order[r]];
+    const bdag_half_edge *out = b->out + b->out_offset[order[r]];
     const uint32_t length = b->out_length[order[r]];
     for (uint32_t k = 0; k < length; k++)
-      b->build->slot[b->out_place[at + k]] =
-          bundle.slot + (uint64_t)b->column[b->out_target[at + k]] * rows + r;
+      b->build->slot[out[k].edge] =
+          (uint32_t)(bundle.slot + (uint64_t)b->column[out[k].vertex] * rows + r);
     uint32_t next = 0;
     for (uint32_t k = 0; k < successors; k++) {
-      if (next < length && b->out_target[at + next] == b->successor[k])
+      if (next < length && out[next].vertex == b->successor[k])
         next++;
       else
         plan->hole[plan->holes++] = bundle.slot + (uint64_t)k * rows + r;
@@ -261,16 +233,19 @@ static void add_bundle(bdag_backward *b, const uint32_t *order, uint32_t rows) {
   bdag_sort_slots(plan->hole + bundle.hole, bundle.holes);
   plan->padding += bundle.holes;
   plan->live_slots += cells;
+  b->swept_edges += edges;
   plan->bundle[plan->bundles++] = bundle;
 }
 
 static void add_sweep_row(bdag_backward *b, uint32_t row) {
   bdag_plan *plan = b->plan;
   uint64_t entry = plan->sweep_offset[plan->swept];
+  const bdag_half_edge *out = b->out + b->out_offset[row];
   for (uint32_t k = 0; k < b->out_length[row]; k++, entry++) {
-    plan->sweep_successor[entry] = b->out_target[b->out_offset[row] + k];
-    b->build->slot[b->out_place[b->out_offset[row] + k]] = plan->edge_base + 1 + plan->live_slots++;
+    plan->sweep_successor[entry] = out[k].vertex;
+    b->build->slot[out[k].edge] = (uint32_t)(plan->edge_base + 1 + plan->live_slots++);
   }
+  b->swept_edges += b->out_length[row];
   plan->sweep_row[plan->swept++] = row;
   plan->sweep_offset[plan->swept] = entry;
 }
@@ -397,7 +372,7 @@ static void cut_tasks(bdag_backward *b, const uint32_t *order, uint32_t count, i
  * the others, rows with similar successors side by side. */
 static void add_range(bdag_backward *b, uint32_t first, uint32_t end, int is_input) {
   bdag_plan *plan = b->plan;
-  const bdag_lists lists = {b->out_offset, b->out_length, b->out_target, 1};
+  const bdag_lists lists = {b->out_offset, b->out_length, &b->out[0].vertex, 2};
   for (int pulls = 1; pulls >= 0; pulls--) {
     uint32_t count = 0;
     for (uint32_t row = first; row < end; row++)
@@ -456,33 +431,38 @@ static void add_all(bdag_backward *b) {
 
 /* ---- Slots ---------------------------------------------------------------------------------------- */
 
-/* Edges that do not reach Loss come after those of the sweep; then lists and unions learn their slots. */
-static bdag_status number_edges(bdag_backward *b, bdag_error *error) {
+/* Edges that do not reach Loss come after those of the sweep, in the order of the lists. */
+static void number_rest(bdag_backward *b) {
   bdag_build *build = b->build;
   bdag_plan *plan = b->plan;
-  plan->live_entries = plan->sweep_offset[plan->swept];
   uint64_t next = plan->edge_base + 1 + plan->live_slots;
-  for (uint64_t i = 0; i < build->edges; i++) {
-    if (i + 16 < build->edges) __builtin_prefetch(&build->slot_of_edge[build->edge[i + 16]], 1);
-    if (build->slot[i] == BDAG_NONE) build->slot[i] = next++;
-    build->slot_of_edge[build->edge[i]] = build->slot[i];
+  plan->slot_count = next + build->edges - build->dense - b->swept_edges;
+  if (next == plan->slot_count) return;
+  for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
+    uint32_t length;
+    const uint32_t first = bdag_row_place(build, row, &length);
+    for (uint32_t place = first; place < first + length; place++)
+      if (build->slot[place] == BDAG_NO_SLOT) build->slot[place] = (uint32_t)next++;
   }
-  plan->slot_count = next;
-  if (plan->slot_count - plan->edge_base > UINT32_MAX)
+}
+
+/* Lists and unions held places and learn their slots. */
+static bdag_status number_edges(bdag_backward *b, bdag_error *error) {
+  const bdag_build *build = b->build;
+  bdag_plan *plan = b->plan;
+  plan->live_entries = plan->sweep_offset[plan->swept];
+  number_rest(b);
+  if (plan->slot_count >= UINT32_MAX)
     return bdag_fail(error, BDAG_ERROR_LIMIT,
-                     "%llu irregular edges are more than 2^32 - 1; split the network",
-                     (unsigned long long)(plan->slot_count - plan->edge_base));
+                     "%llu weights, biases and zeros between them are more than a plan takes "
+                     "(2^32 - 2); split the network",
+                     (unsigned long long)plan->slot_count);
   const uint64_t listed = plan->list_offset[plan->rows];
-  plan->list_slot = bdag_allocate_array(build->context, listed, sizeof *plan->list_slot);
-  plan->union_slot =
-      bdag_allocate_array(build->context, plan->union_entries, sizeof *plan->union_slot);
-  if (plan->list_slot == NULL || plan->union_slot == NULL) return bdag_fail_memory(error);
-  for (uint64_t i = 0; i < listed; i++)
-    plan->list_slot[i] = (uint32_t)(build->slot[build->list_edge[i]] - plan->edge_base);
+  const uint32_t base = (uint32_t)plan->edge_base;
+  for (uint64_t i = 0; i < listed; i++) plan->list_slot[i] = build->slot[plan->list_slot[i]] - base;
   for (uint64_t i = 0; i < plan->union_entries; i++)
-    plan->union_slot[i] = build->union_edge[i] == BDAG_NO_EDGE
-                              ? 0
-                              : (uint32_t)(build->slot[build->union_edge[i]] - plan->edge_base);
+    plan->union_slot[i] =
+        plan->union_slot[i] == BDAG_NO_SLOT ? 0 : build->slot[plan->union_slot[i]] - base;
   return BDAG_OK;
 }
 
@@ -493,13 +473,13 @@ static int allocate(bdag_backward *b) {
   const uint64_t rows = plan->rows;
   uint64_t members = 0;
   for (uint32_t p = 0; p < plan->panels; p++) members += plan->panel[p].sources;
-  const uint64_t irregular = build->edges;
+  uint64_t irregular = 0;
+  for (uint32_t row = 0; row < plan->rows; row++) irregular += build->out_length[row];
   b->member_offset = bdag_allocate_zeroed(context, rows + 2, sizeof *b->member_offset);
   b->member = bdag_allocate_array(context, members, sizeof *b->member);
-  b->out_offset = bdag_allocate_zeroed(context, rows + 1, sizeof *b->out_offset);
-  b->out_length = bdag_allocate_zeroed(context, rows, sizeof *b->out_length);
-  b->out_target = bdag_allocate_array(context, irregular, sizeof *b->out_target);
-  b->out_place = bdag_allocate_array(context, irregular, sizeof *b->out_place);
+  b->out_offset = bdag_allocate_array(context, rows + 1, sizeof *b->out_offset);
+  b->out_length = build->out_length;
+  b->out = bdag_allocate_array(context, irregular, sizeof *b->out);
   b->order = bdag_allocate_array(context, rows, sizeof *b->order);
   b->stamp = bdag_allocate_zeroed(context, rows, sizeof *b->stamp);
   b->column = bdag_allocate_array(context, rows, sizeof *b->column);
@@ -509,8 +489,7 @@ static int allocate(bdag_backward *b) {
   plan->sweep_offset = bdag_allocate_zeroed(context, rows + 1, sizeof *plan->sweep_offset);
   plan->sweep_successor = bdag_allocate_array(context, irregular, sizeof *plan->sweep_successor);
   return bdag_similar_create(&b->similar, context, plan->rows, plan->rows) != 0 ||
-         b->member_offset == NULL || b->member == NULL || b->out_offset == NULL ||
-         b->out_length == NULL || b->out_target == NULL || b->out_place == NULL ||
+         b->member_offset == NULL || b->member == NULL || b->out_offset == NULL || b->out == NULL ||
          b->order == NULL || b->stamp == NULL || b->column == NULL || b->successor == NULL ||
          plan->sweep_row == NULL || plan->sweep_offset == NULL || plan->sweep_successor == NULL;
 }
@@ -520,32 +499,19 @@ bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error) {
   const bdag_context *context = build->context;
   bdag_backward b = {.build = build, .plan = plan, .panels_left = plan->panels};
   b.failed = allocate(&b);
-  bdag_status status = BDAG_ERROR_OUT_OF_MEMORY;
-  uint32_t most = 0;
-  for (uint32_t v = 0; v < build->vertices; v++)
-    if (build->out_degree[v] > most) most = build->out_degree[v];
-  bdag_out_edge *edges = bdag_allocate_array(context, most, sizeof *edges);
-  if (edges == NULL) b.failed = 1;
   if (!b.failed) {
     list_members(&b);
-    list_out_edges(&b, edges);
+    list_out_edges(&b);
     add_all(&b);
   }
-  bdag_free(context, edges);
-  if (b.failed)
-    bdag_fail_memory(error);
-  else
-    status = number_edges(&b, error);
   bdag_similar_destroy(&b.similar);
   bdag_free(context, b.member_offset);
   bdag_free(context, b.member);
   bdag_free(context, b.out_offset);
-  bdag_free(context, b.out_length);
-  bdag_free(context, b.out_target);
-  bdag_free(context, b.out_place);
+  bdag_free(context, b.out);
   bdag_free(context, b.order);
   bdag_free(context, b.stamp);
   bdag_free(context, b.column);
   bdag_free(context, b.successor);
-  return status;
+  return b.failed ? bdag_fail_memory(error) : number_edges(&b, error);
 }

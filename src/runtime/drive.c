@@ -1,29 +1,52 @@
 /* Driving a pass over all tiles and tasks: serially, tile by tile on several threads, or by tasks of
- * vertices; and the public calls. May include plan and below. */
+ * vertices; each pass in one parallel region. May include plan and below. */
+#include "runtime/drive.h"
+
 #include <math.h>
 #include <omp.h>
-#include <string.h>
 
-#include "runtime/engine_internal.h"
 #include "runtime/float_mode.h"
+#include "runtime/team.h"
 
-typedef void (*tile_work)(bdag_engine *engine, uint64_t item, const void *argument);
+/* ---- Teams --------------------------------------------------------------------------------------- */
 
-/* Calls work for items 0 … count−1. Neighbouring items go to one thread, the same in every pass, so
- * that a tile's rows stay in its cache. */
-static void for_each(bdag_engine *engine, uint64_t count, uint32_t threads, tile_work work,
-                     const void *argument) {
-  if (threads <= 1 || count <= 1) {
-    for (uint64_t item = 0; item < count; item++) work(engine, item, argument);
+/* One of the threads that run a pass. */
+typedef struct bdag_worker {
+  uint32_t number, team;
+} bdag_worker;
+
+typedef void (*pass_part)(bdag_engine *engine, bdag_worker worker, const void *argument);
+
+/* Calls `part` on every thread of a team: the one parallel region of a pass. */
+static void on_team(bdag_engine *engine, pass_part part, const void *argument) {
+  if (engine->pass_threads <= 1) {
+    part(engine, (bdag_worker){0, 1}, argument);
     return;
   }
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(engine->pass_threads)
   {
     const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
-#pragma omp for schedule(static) nowait
-    for (uint64_t item = 0; item < count; item++) work(engine, item, argument);
+    const bdag_worker worker = {(uint32_t)omp_get_thread_num(), (uint32_t)omp_get_num_threads()};
+    bdag_team_bind(engine->context, worker.number);
+    part(engine, worker, argument);
+    bdag_team_unbind(engine->context, worker.number);
     bdag_float_mode_leave(saved);
   }
+}
+
+/* Until every thread of the team is here; `meeting` counts those of a pass. */
+static void meet(bdag_engine *engine, bdag_worker worker, uint32_t meeting) {
+  if (worker.team > 1) bdag_meet(&engine->meeting[meeting], worker.team, engine->patience);
+}
+
+/* Neighbouring items go to one thread, the same in every pass, so that a tile's rows stay in its
+ * cache. */
+static inline uint64_t share_begin(bdag_worker worker, uint64_t count) {
+  return worker.number * count / worker.team;
+}
+
+static inline uint64_t share_end(bdag_worker worker, uint64_t count) {
+  return (worker.number + UINT64_C(1)) * count / worker.team;
 }
 
 static int stopped(bdag_engine *engine) {
@@ -32,33 +55,46 @@ static int stopped(bdag_engine *engine) {
   return bdag_engine_failed(engine);
 }
 
-static uint64_t enter_worker(void *argument) {
-  return bdag_float_mode_enter(((bdag_engine *)argument)->flush_to_zero);
+bdag_status bdag_check_weights(const bdag_engine *engine, const bdag_weights *weights) {
+  if (engine == NULL || weights == NULL) return BDAG_ERROR_INVALID_ARGUMENT;
+  if (weights->plan != engine->plan || weights->type != engine->options.type)
+    return BDAG_ERROR_MISMATCH;
+  return BDAG_OK;
 }
 
-static void leave_worker(void *argument, uint64_t saved) {
-  bdag_float_mode_leave(saved);
+bdag_axis bdag_begin_pass(bdag_engine *engine, bdag_axis axis) {
+  atomic_store(&engine->status, BDAG_OK);
+  atomic_store(&engine->cancelled, 0);
+  engine->failure = (bdag_failure){BDAG_OK, BDAG_NONE, BDAG_NONE, BDAG_NONE};
+  for (uint32_t i = 0; i < BDAG_MEETINGS; i++) bdag_meeting_prepare(&engine->meeting[i]);
+  engine->pass_threads = 1;
+  const int serial = axis == BDAG_AXIS_SERIAL;
+  if (serial && bdag_pass_is_small(engine, engine->batch_tiles)) return axis;
+  engine->claimed = bdag_team_enter(engine->context, serial ? 1 : engine->options.threads);
+  if (engine->claimed > 1) engine->pass_threads = engine->claimed;
+  if (engine->claimed == 0)
+    bdag_engine_fail(engine, BDAG_ERROR_THREADS, BDAG_NONE, BDAG_NONE, BDAG_NONE);
+  return engine->claimed > 1 ? axis : BDAG_AXIS_SERIAL;
 }
 
-static void run_graph(bdag_engine *engine, const bdag_task_graph *graph,
-                      void (*run)(void *, uint32_t)) {
-  const bdag_task_work work = {run, enter_worker, leave_worker, engine};
-  bdag_scheduler_run(&engine->scheduler, graph, engine->pass_threads, &work);
+void bdag_end_pass(bdag_engine *engine) {
+  if (engine->claimed > 0) bdag_team_leave(engine->context, engine->claimed);
+  engine->claimed = 0;
+}
+
+static void prepare_graph(bdag_engine *engine, const bdag_task_graph *graph,
+                          void (*run)(void *, uint32_t)) {
+  const bdag_task_work work = {run, engine};
+  bdag_scheduler_prepare(&engine->scheduler, graph, &work);
+}
+
+static void join_graph(bdag_engine *engine, bdag_worker worker) {
+  bdag_scheduler_join(&engine->scheduler, worker.number, worker.team);
 }
 
 /* ---- Forward ------------------------------------------------------------------------------------- */
 
-typedef struct bdag_exchange {
-  const bdag_array *x, *y, *targets;
-  int read_out, want_grad;
-} bdag_exchange;
-
-static void load_tile(bdag_engine *engine, uint64_t tile, const void *argument) {
-  bdag_load_inputs(engine, tile, ((const bdag_exchange *)argument)->x);
-}
-
-static void store_tile(bdag_engine *engine, uint64_t tile, const void *argument) {
-  const bdag_exchange *exchange = argument;
+static void store_tile(bdag_engine *engine, uint64_t tile, const bdag_exchange *exchange) {
   if (exchange->y != NULL) bdag_store_outputs(engine, tile, exchange->y, exchange->read_out);
 }
 
@@ -68,13 +104,21 @@ static uint64_t chunk_of_pass(const bdag_engine *engine) {
   return share < engine->forward_tiles ? share : engine->forward_tiles;
 }
 
-static void forward_chunk(bdag_engine *engine, uint64_t chunk, const void *argument) {
-  const uint64_t size = chunk_of_pass(engine), first = chunk * size;
-  const uint64_t rest = engine->batch_tiles - first, tiles = rest < size ? rest : size;
-  for (uint64_t tile = first; tile < first + tiles; tile++) load_tile(engine, tile, argument);
+static void forward_chunk(bdag_engine *engine, uint64_t first, uint64_t tiles,
+                          const bdag_exchange *exchange) {
+  for (uint64_t tile = first; tile < first + tiles; tile++)
+    bdag_load_inputs(engine, tile, exchange->x);
   for (uint32_t t = 0; t < engine->plan->forward_tasks && !stopped(engine); t++)
     bdag_forward_task(engine, t, first, tiles);
-  for (uint64_t tile = first; tile < first + tiles; tile++) store_tile(engine, tile, argument);
+  for (uint64_t tile = first; tile < first + tiles; tile++) store_tile(engine, tile, exchange);
+}
+
+static void forward_by_tiles(bdag_engine *engine, bdag_worker worker, const void *argument) {
+  const uint64_t size = chunk_of_pass(engine), chunks = (engine->batch_tiles + size - 1) / size;
+  for (uint64_t c = share_begin(worker, chunks); c < share_end(worker, chunks); c++) {
+    const uint64_t rest = engine->batch_tiles - c * size;
+    forward_chunk(engine, c * size, rest < size ? rest : size, argument);
+  }
 }
 
 static void forward_all_tiles(void *argument, uint32_t task) {
@@ -82,138 +126,26 @@ static void forward_all_tiles(void *argument, uint32_t task) {
   if (!stopped(engine)) bdag_forward_task(engine, task, 0, engine->batch_tiles);
 }
 
-static void begin_pass(bdag_engine *engine, bdag_axis axis) {
-  atomic_store(&engine->status, BDAG_OK);
-  atomic_store(&engine->cancelled, 0);
-  engine->failure = (bdag_failure){BDAG_OK, BDAG_NONE, BDAG_NONE, BDAG_NONE};
-  engine->pass_threads = axis == BDAG_AXIS_SERIAL ? 1 : engine->options.threads;
+static void forward_by_vertices(bdag_engine *engine, bdag_worker worker, const void *argument) {
+  const bdag_exchange *exchange = argument;
+  const uint64_t begin = share_begin(worker, engine->batch_tiles);
+  const uint64_t end = share_end(worker, engine->batch_tiles);
+  for (uint64_t tile = begin; tile < end; tile++) bdag_load_inputs(engine, tile, exchange->x);
+  meet(engine, worker, 0);
+  join_graph(engine, worker);
+  for (uint64_t tile = begin; tile < end; tile++) store_tile(engine, tile, exchange);
 }
 
-static bdag_status check_weights(const bdag_engine *engine, const bdag_weights *weights) {
-  if (engine == NULL || weights == NULL) return BDAG_ERROR_INVALID_ARGUMENT;
-  if (weights->plan != engine->plan || weights->type != engine->options.type)
-    return BDAG_ERROR_MISMATCH;
-  return BDAG_OK;
-}
-
-static int valid_array(const bdag_array *array) {
-  return array->data != NULL && (array->type == BDAG_FLOAT32 || array->type == BDAG_FLOAT64);
-}
-
-static void forward_chunks(bdag_engine *engine, const bdag_exchange *exchange) {
-  const uint64_t size = chunk_of_pass(engine);
-  for_each(engine, (engine->batch_tiles + size - 1) / size, engine->pass_threads, forward_chunk,
-           exchange);
-}
-
-/* One sample is not worth a team. */
-static bdag_status forward_one(bdag_engine *engine, const bdag_array *x, const bdag_array *y,
-                               int read_out) {
-  const bdag_exchange exchange = {.x = x, .y = y, .read_out = read_out};
-  begin_pass(engine, BDAG_AXIS_SERIAL);
-  const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
-  engine->is_single = bdag_forward_single(engine, x) == 0;
-  if (!engine->is_single) {
-    bdag_gather_weights(engine);
-    forward_chunks(engine, &exchange);
-  } else if (y != NULL) {
-    bdag_spread_outputs(engine);
-    bdag_store_outputs(engine, 0, y, read_out);
+void bdag_drive_forward(bdag_engine *engine, bdag_axis axis, const bdag_exchange *exchange) {
+  if (axis != BDAG_AXIS_VERTICES) {
+    on_team(engine, forward_by_tiles, exchange);
+    return;
   }
-  bdag_float_mode_leave(saved);
-  engine->forward_done = !bdag_engine_failed(engine);
-  return (bdag_status)atomic_load(&engine->status);
-}
-
-static bdag_status forward(bdag_engine *engine, const bdag_weights *weights, uint64_t batch,
-                           const bdag_array *x, const bdag_array *y, int read_out) {
-  const bdag_status status = check_weights(engine, weights);
-  if (status != BDAG_OK) return status;
-  if (batch == 0 || batch > engine->options.max_batch) return BDAG_ERROR_INVALID_ARGUMENT;
-  if (engine->plan->input_count > 0 && (x == NULL || !valid_array(x)))
-    return BDAG_ERROR_INVALID_ARGUMENT;
-  if (y != NULL && engine->plan->output_count == 0) return BDAG_ERROR_NO_OUTPUTS;
-  if (y != NULL && !valid_array(y)) return BDAG_ERROR_INVALID_ARGUMENT;
-  engine->weights = weights;
-  engine->batch = batch;
-  engine->batch_tiles = (batch + engine->tile - 1) / engine->tile;
-  engine->forward_done = engine->backward_done = engine->is_single = 0;
-  if (batch == 1 && engine->single_out != NULL) return forward_one(engine, x, y, read_out);
-  const bdag_axis axis = bdag_engine_choose_axis(engine, engine->batch_tiles, 0);
-  begin_pass(engine, axis);
-  const bdag_exchange exchange = {.x = x, .y = y, .read_out = read_out};
-  const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
-  bdag_gather_weights(engine);
-  if (axis == BDAG_AXIS_VERTICES) {
-    for_each(engine, engine->batch_tiles, engine->pass_threads, load_tile, &exchange);
-    run_graph(engine, &engine->plan->forward, forward_all_tiles);
-    for_each(engine, engine->batch_tiles, engine->pass_threads, store_tile, &exchange);
-  } else {
-    forward_chunks(engine, &exchange);
-  }
-  bdag_float_mode_leave(saved);
-  engine->forward_done = !bdag_engine_failed(engine);
-  return (bdag_status)atomic_load(&engine->status);
-}
-
-static bdag_array rows_of(const bdag_engine *engine, const void *data, uint64_t columns) {
-  return (bdag_array){(void *)(uintptr_t)data, engine->options.type, (ptrdiff_t)columns, 1};
-}
-
-static bdag_status forward_simple(bdag_engine *engine, const bdag_weights *weights, uint64_t batch,
-                                  const void *x, void *y, int read_out) {
-  if (engine == NULL) return BDAG_ERROR_INVALID_ARGUMENT;
-  const bdag_array from = rows_of(engine, x, engine->plan->input_count);
-  const bdag_array to = rows_of(engine, y, engine->plan->output_count);
-  return forward(engine, weights, batch, &from, y != NULL ? &to : NULL, read_out);
-}
-
-bdag_status bdag_forward(bdag_engine *engine, const bdag_weights *weights, uint64_t batch,
-                         const void *x, void *y) {
-  return forward_simple(engine, weights, batch, x, y, 0);
-}
-
-bdag_status bdag_predict(bdag_engine *engine, const bdag_weights *weights, uint64_t batch,
-                         const void *x, void *y) {
-  return forward_simple(engine, weights, batch, x, y, 1);
-}
-
-bdag_status bdag_forward_arrays(bdag_engine *engine, const bdag_weights *weights, uint64_t batch,
-                                const bdag_array *x, const bdag_array *y) {
-  return forward(engine, weights, batch, x, y, 0);
-}
-
-bdag_status bdag_predict_arrays(bdag_engine *engine, const bdag_weights *weights, uint64_t batch,
-                                const bdag_array *x, const bdag_array *y) {
-  return forward(engine, weights, batch, x, y, 1);
+  prepare_graph(engine, &engine->plan->forward, forward_all_tiles);
+  on_team(engine, forward_by_vertices, exchange);
 }
 
 /* ---- Loss ---------------------------------------------------------------------------------------- */
-
-/* c_s and c_s/Z; the lanes after the last sample get 0. */
-static bdag_status weigh_samples(bdag_engine *engine, const double *sample_weights,
-                                 double normalizer) {
-  double total = 0;
-  for (uint64_t s = 0; s < engine->batch; s++) {
-    const double c = sample_weights != NULL ? sample_weights[s] : 1.0;
-    if (!(c >= 0) || !isfinite(c)) {
-      engine->failure = (bdag_failure){BDAG_ERROR_INVALID_ARGUMENT, BDAG_NONE, s, BDAG_NONE};
-      return BDAG_ERROR_INVALID_ARGUMENT;
-    }
-    engine->sample_weight[s] = c;
-    total += c;
-  }
-  const bdag_normalization kind = engine->plan->normalization;
-  const double z = kind == BDAG_NORMALIZE_WEIGHTS ? total
-                   : kind == BDAG_NORMALIZE_ONE   ? 1.0
-                                                  : normalizer;
-  if (!(z > 0) || !isfinite(z)) return BDAG_ERROR_INVALID_ARGUMENT;
-  const uint64_t lanes = engine->batch_tiles * engine->tile;
-  for (uint64_t s = engine->batch; s < lanes; s++) engine->sample_weight[s] = 0;
-  for (uint64_t s = 0; s < lanes; s++) engine->factor[s] = engine->sample_weight[s] / z;
-  memset(engine->sample_loss, 0, lanes * sizeof *engine->sample_loss);
-  return BDAG_OK;
-}
 
 static int finite_at(const bdag_engine *engine, const char *rows, uint64_t at) {
   return engine->options.type == BDAG_FLOAT32 ? isfinite(((const float *)rows)[at])
@@ -235,59 +167,43 @@ static void find_left_out(bdag_engine *engine, uint64_t tile) {
   }
 }
 
-static void loss_of_tile(bdag_engine *engine, uint64_t tile, const void *argument) {
-  const bdag_exchange *exchange = argument;
-  if (stopped(engine)) return;
-  bdag_loss_tile(engine, tile, exchange->want_grad);
-  find_left_out(engine, tile);
-}
-
-static void targets_of_tile(bdag_engine *engine, uint64_t tile, const void *argument) {
-  const bdag_exchange *exchange = argument;
-  if (exchange->targets != NULL) bdag_load_targets(engine, tile, exchange->targets);
-}
-
-static int has_batch_loss(const bdag_plan *plan) {
-  for (uint32_t t = 0; t < plan->loss_count; t++)
-    if (plan->loss[t].whole_batch) return 1;
-  return 0;
-}
-
-static bdag_status begin_loss(bdag_engine *engine, const bdag_backward_options *options,
-                              bdag_axis axis) {
-  if (!engine->plan->has_loss) return BDAG_ERROR_NO_LOSS;
-  if (!engine->forward_done) return BDAG_ERROR_ORDER;
-  bdag_spread_single(engine);
-  if (engine->plan->target_count > 0 &&
-      (options->targets == NULL || !valid_array(options->targets)))
-    return BDAG_ERROR_INVALID_ARGUMENT;
-  begin_pass(engine, axis);
-  const bdag_status status = weigh_samples(engine, options->sample_weights, options->normalizer);
-  if (status != BDAG_OK) return status;
-  const bdag_exchange exchange = {.targets = options->targets};
-  for_each(engine, engine->batch_tiles, engine->pass_threads, targets_of_tile, &exchange);
-  if (has_batch_loss(engine->plan)) bdag_loss_batch(engine);
-  return BDAG_OK;
-}
-
-bdag_status bdag_loss(bdag_engine *engine, const void *targets, const double *sample_weights,
-                      double *loss) {
-  if (engine == NULL || loss == NULL) return BDAG_ERROR_INVALID_ARGUMENT;
-  const bdag_array array = rows_of(engine, targets, engine->plan->target_count);
-  bdag_backward_options options = BDAG_BACKWARD_OPTIONS_INIT;
-  options.targets = targets != NULL ? &array : NULL;
-  options.sample_weights = sample_weights;
-  const bdag_axis axis = bdag_engine_choose_axis(engine, engine->batch_tiles, 0);
-  const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
-  bdag_status status = begin_loss(engine, &options, axis);
-  if (status == BDAG_OK) {
-    const bdag_exchange exchange = {.want_grad = 0};
-    for_each(engine, engine->batch_tiles, engine->pass_threads, loss_of_tile, &exchange);
-    status = (bdag_status)atomic_load(&engine->status);
-    if (status == BDAG_OK) *loss = bdag_loss_total(engine);
+static void loss_of_tiles(bdag_engine *engine, uint64_t begin, uint64_t end,
+                          const bdag_exchange *exchange) {
+  for (uint64_t tile = begin; tile < end && !stopped(engine); tile++) {
+    if (exchange->targets != NULL) bdag_load_targets(engine, tile, exchange->targets);
+    bdag_loss_tile(engine, tile, exchange->want_grad);
+    find_left_out(engine, tile);
   }
-  bdag_float_mode_leave(saved);
-  return status;
+}
+
+static void targets_by_tiles(bdag_engine *engine, bdag_worker worker, const void *argument) {
+  const uint64_t end = share_end(worker, engine->batch_tiles);
+  for (uint64_t tile = share_begin(worker, engine->batch_tiles); tile < end; tile++)
+    bdag_load_targets(engine, tile, argument);
+}
+
+/* Callbacks that see the whole batch: on the calling thread, when all targets are in their rows.
+ * What is left to load afterwards. */
+static bdag_exchange see_batch(bdag_engine *engine, const bdag_exchange *exchange) {
+  bdag_exchange rest = *exchange;
+  int wanted = 0;
+  for (uint32_t t = 0; t < engine->plan->loss_count; t++)
+    wanted |= engine->plan->loss[t].whole_batch;
+  if (!wanted) return rest;
+  if (exchange->targets != NULL) on_team(engine, targets_by_tiles, exchange->targets);
+  rest.targets = NULL;
+  bdag_loss_batch(engine);
+  return rest;
+}
+
+static void loss_by_tiles(bdag_engine *engine, bdag_worker worker, const void *argument) {
+  loss_of_tiles(engine, share_begin(worker, engine->batch_tiles),
+                share_end(worker, engine->batch_tiles), argument);
+}
+
+void bdag_drive_loss(bdag_engine *engine, const bdag_exchange *exchange) {
+  const bdag_exchange rest = see_batch(engine, exchange);
+  on_team(engine, loss_by_tiles, &rest);
 }
 
 /* ---- Backward ------------------------------------------------------------------------------------ */
@@ -297,16 +213,32 @@ static uint64_t group_begin(const bdag_engine *engine, uint64_t group) {
 }
 
 /* The tiles of one gradient buffer, chunk by chunk. */
-static void backward_group(bdag_engine *engine, uint64_t group, const void *argument) {
+static void backward_group(bdag_engine *engine, uint64_t group, const bdag_exchange *exchange) {
   const uint64_t begin = group_begin(engine, group), end = group_begin(engine, group + 1);
   for (uint64_t first = begin; first < end; first += engine->chunk_tiles) {
     const uint64_t rest = end - first;
     const uint64_t tiles = rest < engine->chunk_tiles ? rest : engine->chunk_tiles;
-    for (uint64_t tile = first; tile < first + tiles; tile++) loss_of_tile(engine, tile, argument);
+    loss_of_tiles(engine, first, first + tiles, exchange);
     const int accumulate = first > begin || (engine->accumulate && group == 0);
     for (uint32_t t = 0; t < engine->plan->backward_tasks && !stopped(engine); t++)
       bdag_backward_task(engine, t, first, tiles, (uint32_t)group, accumulate);
   }
+}
+
+/* Every thread comes to the meeting, also after a failure. */
+static void reduce(bdag_engine *engine, bdag_worker worker, uint32_t meeting) {
+  if (!bdag_engine_failed(engine)) bdag_reduce_share(engine, worker.number, worker.team);
+  if (!engine->plan->indirect) return;
+  meet(engine, worker, meeting);
+  if (!bdag_engine_failed(engine)) bdag_sum_uses_share(engine, worker.number, worker.team);
+}
+
+static void backward_by_tiles(bdag_engine *engine, bdag_worker worker, const void *argument) {
+  const uint64_t end = share_end(worker, engine->pass_groups);
+  for (uint64_t g = share_begin(worker, engine->pass_groups); g < end; g++)
+    backward_group(engine, g, argument);
+  meet(engine, worker, 0);
+  reduce(engine, worker, 1);
 }
 
 /* The same sums as backward_group takes, chunk by chunk. */
@@ -323,59 +255,20 @@ static void backward_all_tiles(void *argument, uint32_t task) {
   }
 }
 
-static void run_backward(bdag_engine *engine, bdag_axis axis) {
-  const bdag_exchange want_grad = {.want_grad = 1};
+static void backward_by_vertices(bdag_engine *engine, bdag_worker worker, const void *argument) {
+  loss_by_tiles(engine, worker, argument);
+  meet(engine, worker, 0);
+  join_graph(engine, worker);
+  reduce(engine, worker, 1);
+}
+
+void bdag_drive_backward(bdag_engine *engine, bdag_axis axis, const bdag_exchange *exchange) {
+  const bdag_exchange rest = see_batch(engine, exchange);
+  for (uint32_t i = 0; i < BDAG_MEETINGS; i++) bdag_meeting_prepare(&engine->meeting[i]);
   if (axis != BDAG_AXIS_VERTICES) {
-    for_each(engine, engine->pass_groups, engine->pass_threads, backward_group, &want_grad);
+    on_team(engine, backward_by_tiles, &rest);
     return;
   }
-  for_each(engine, engine->batch_tiles, engine->pass_threads, loss_of_tile, &want_grad);
-  run_graph(engine, &engine->plan->backward, backward_all_tiles);
-}
-
-/* Gradient buffers of this pass: fixed by the engine in deterministic mode, else one a thread. */
-static uint32_t groups_of_pass(const bdag_engine *engine, bdag_axis axis) {
-  uint64_t groups = engine->groups;
-  if (!engine->options.deterministic && axis != BDAG_AXIS_TILES) groups = 1;
-  if (groups > engine->batch_tiles) groups = engine->batch_tiles;
-  return (uint32_t)groups;
-}
-
-static bdag_status backward(bdag_engine *engine, const bdag_weights *weights,
-                            const bdag_backward_options *options, double *loss) {
-  const bdag_axis axis = bdag_engine_choose_axis(engine, engine->batch_tiles, 1);
-  bdag_status status = begin_loss(engine, options, axis);
-  if (status != BDAG_OK) return status;
-  engine->backward_done = 0;
-  engine->weights = weights;
-  engine->accumulate = options->accumulate && engine->has_gradient;
-  engine->pass_groups = groups_of_pass(engine, axis);
-  run_backward(engine, axis);
-  status = (bdag_status)atomic_load(&engine->status);
-  if (status != BDAG_OK) return status;
-  bdag_reduce_gradients(engine, engine->pass_threads);
-  if (loss != NULL) *loss = bdag_loss_total(engine);
-  engine->backward_done = engine->has_gradient = 1;
-  return BDAG_OK;
-}
-
-bdag_status bdag_backward_arrays(bdag_engine *engine, const bdag_weights *weights,
-                                 const bdag_backward_options *options, double *loss) {
-  const bdag_status status = check_weights(engine, weights);
-  if (status != BDAG_OK) return status;
-  if (options == NULL || options->size != sizeof *options) return BDAG_ERROR_INVALID_ARGUMENT;
-  const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
-  const bdag_status result = backward(engine, weights, options, loss);
-  bdag_float_mode_leave(saved);
-  return result;
-}
-
-bdag_status bdag_backward(bdag_engine *engine, const bdag_weights *weights, const void *targets,
-                          const double *sample_weights, double *loss) {
-  if (engine == NULL) return BDAG_ERROR_INVALID_ARGUMENT;
-  const bdag_array array = rows_of(engine, targets, engine->plan->target_count);
-  bdag_backward_options options = BDAG_BACKWARD_OPTIONS_INIT;
-  options.targets = targets != NULL ? &array : NULL;
-  options.sample_weights = sample_weights;
-  return bdag_backward_arrays(engine, weights, &options, loss);
+  prepare_graph(engine, &engine->plan->backward, backward_all_tiles);
+  on_team(engine, backward_by_vertices, &rest);
 }

@@ -6,15 +6,11 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "runtime/engine_internal.h"
+#include "runtime/touch.h"
 
 /* At 64 samples of float32 a row is four AVX-512 vectors: enough for the register tiles, and the rows
  * of a layer still fit L2. */
 #define TILE 64u
-/* Gradient buffers beyond the first may take that much memory together. */
-#define GROUP_BYTES          (UINT64_C(512) << 20)
-#define DETERMINISTIC_GROUPS 4u
-/* Below that many edge·samples a pass takes a few microseconds: not worth a team. */
-#define SERIAL_WORK 200000u
 /* Samples that a task takes together: its weights and lists are read once for them. */
 #define CHUNK_SAMPLES  256u
 #define PREFETCH_AHEAD 32u
@@ -41,35 +37,27 @@ static bdag_status check_options(const bdag_plan *plan, const bdag_engine_option
   return BDAG_OK;
 }
 
-static uint32_t choose_groups(const bdag_engine *engine) {
-  const bdag_plan *plan = engine->plan;
-  const bdag_engine_options *options = &engine->options;
-  uint64_t wanted = options->threads;
-  if (options->deterministic)
-    wanted = plan->options.accumulation_groups != 0 ? plan->options.accumulation_groups
-                                                    : DETERMINISTIC_GROUPS;
-  else if (options->axis == BDAG_AXIS_SERIAL || options->axis == BDAG_AXIS_VERTICES)
-    wanted = 1;
-  if (wanted > engine->tiles) wanted = engine->tiles;
-  const uint64_t one = plan->slot_count * engine->element + 1;
-  const uint64_t affordable = GROUP_BYTES / one + 1;
-  return (uint32_t)(wanted < affordable ? wanted : affordable);
-}
-
 static void *claim(bdag_engine *engine, uint64_t count, uint64_t size) {
   if (size != 0 && count > SIZE_MAX / 2 / size) return NULL;
   engine->bytes += count * size;
   return bdag_allocate_zeroed(engine->context, count, size);
 }
 
+/* The same for what the threads of a pass share out among them. */
+static void *claim_shared(bdag_engine *engine, uint64_t count, uint64_t size) {
+  if (size != 0 && count > SIZE_MAX / 2 / size) return NULL;
+  engine->bytes += count * size;
+  return bdag_allocate_touched(engine->context, count, size, engine->options.threads);
+}
+
 static int allocate_rows(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
   const uint32_t keep = engine->options.keep;
   const uint64_t row = (uint64_t)engine->tile * engine->element, all = engine->tiles * plan->rows;
-  engine->out = claim(engine, all, row);
+  engine->out = claim_shared(engine, all, row);
   engine->in_full = (keep & BDAG_KEEP_IN) != 0;
   engine->in_rows = engine->in_full ? plan->rows - plan->first_neuron : plan->in_rows;
-  engine->in = claim(engine, engine->tiles * engine->in_rows, row);
+  engine->in = claim_shared(engine, engine->tiles * engine->in_rows, row);
   if (bdag_single_possible(plan)) {
     engine->single_out = claim(engine, plan->rows, engine->element);
     engine->single_in = claim(engine, plan->rows, engine->element);
@@ -77,17 +65,18 @@ static int allocate_rows(bdag_engine *engine) {
   }
   int failed = engine->out == NULL || engine->in == NULL;
   if (!plan->has_loss) return failed;
-  engine->out_grad = claim(engine, all, row);
-  engine->in_grad = (keep & BDAG_KEEP_OUT_GRAD) ? claim(engine, all, row) : engine->out_grad;
+  engine->out_grad = claim_shared(engine, all, row);
+  engine->in_grad = (keep & BDAG_KEEP_OUT_GRAD) ? claim_shared(engine, all, row) : engine->out_grad;
   return failed || engine->out_grad == NULL || engine->in_grad == NULL;
 }
 
 static int allocate_gradients(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
   if (!plan->has_loss) return 0;
-  engine->groups = choose_groups(engine);
+  engine->groups = bdag_engine_choose_groups(engine);
   engine->gradient = claim(engine, plan->slot_count, engine->element);
-  engine->more_gradients = claim(engine, (engine->groups - 1) * plan->slot_count, engine->element);
+  engine->more_gradients =
+      claim_shared(engine, (engine->groups - 1) * plan->slot_count, engine->element);
   engine->state_gradient =
       plan->indirect ? claim(engine, plan->state_count, engine->element) : engine->gradient;
   engine->zeros = claim(engine, plan->rows, engine->element);
@@ -124,7 +113,7 @@ static int allocate_scratch(bdag_engine *engine) {
   turned *= (uint64_t)engine->chunk_tiles * engine->tile * engine->element;
   if (engine->scratch_bytes < turned) engine->scratch_bytes = turned;
   engine->scratch_bytes = (engine->scratch_bytes + 127) / 128 * 128;
-  engine->scratch = claim(engine, engine->options.threads, engine->scratch_bytes);
+  engine->scratch = claim_shared(engine, engine->options.threads, engine->scratch_bytes);
   engine->loss_column = claim(engine, most, sizeof *engine->loss_column);
   engine->batch_rows =
       claim(engine, 3 * of_batch * engine->tiles, (uint64_t)engine->tile * engine->element);
@@ -136,7 +125,7 @@ static int allocate_scratch(bdag_engine *engine) {
   for (uint32_t i = 0; i < most; i++) engine->loss_column[i] = i;
   const uint32_t tasks =
       plan->forward_tasks > plan->backward_tasks ? plan->forward_tasks : plan->backward_tasks;
-  return bdag_scheduler_create(&engine->scheduler, engine->context, tasks);
+  return bdag_scheduler_create(&engine->scheduler, engine->context, tasks, engine->options.threads);
 }
 
 /* Constants keep their rows for good: no pass writes them. */
@@ -207,6 +196,7 @@ bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,
   choose_chunks(made);
   if (plan->mean_reach * made->tile * made->element > plan->context->machine.l2 / 4)
     made->ahead = PREFETCH_AHEAD;
+  made->patience = bdag_scheduler_patience(made->context, made->options.threads);
   made->bytes = sizeof *made;
   if (allocate_rows(made) || allocate_gradients(made) || allocate_scratch(made)) {
     const unsigned long long bytes = made->bytes;
@@ -274,21 +264,6 @@ void *bdag_engine_scratch(const bdag_engine *engine) {
 
 uint32_t bdag_engine_tile(const bdag_engine *engine) {
   return engine->tile;
-}
-
-/* Tiles balance when they divide evenly or are many; otherwise the graph must be wide enough. */
-bdag_axis bdag_engine_choose_axis(const bdag_engine *engine, uint64_t tiles, int backward) {
-  const bdag_plan *plan = engine->plan;
-  const uint64_t threads = engine->options.threads;
-  if (threads == 1 || omp_in_parallel()) return BDAG_AXIS_SERIAL;
-  if (engine->options.axis != BDAG_AXIS_AUTO) return engine->options.axis;
-  if (plan->edges * tiles * engine->tile < SERIAL_WORK) return BDAG_AXIS_SERIAL;
-  const int balanced = tiles % threads == 0 || tiles >= 4 * threads;
-  const int buffered = !backward || engine->groups >= threads;
-  if (tiles >= threads && balanced && buffered) return BDAG_AXIS_TILES;
-  if ((backward ? plan->backward_tasks : plan->forward_tasks) >= 4 * threads)
-    return BDAG_AXIS_VERTICES;
-  return tiles > 1 ? BDAG_AXIS_TILES : BDAG_AXIS_SERIAL;
 }
 
 bdag_status bdag_engine_describe(const bdag_engine *engine, bdag_engine_info *info) {

@@ -6,6 +6,7 @@
 #ifndef BDAG_RUNTIME_ENGINE_INTERNAL_H
 #define BDAG_RUNTIME_ENGINE_INTERNAL_H
 
+#include "runtime/meeting.h"
 #include "runtime/scheduler.h"
 #include "runtime/weights.h"
 
@@ -15,6 +16,9 @@ typedef struct bdag_descent {
   double rate, decay;
   _Atomic int broken; /* something is not finite */
 } bdag_descent;
+
+/* Places of a pass where the threads wait for each other. */
+#define BDAG_MEETINGS 2
 
 struct bdag_engine {
   const bdag_context *context;
@@ -52,11 +56,14 @@ struct bdag_engine {
   double *batch_loss;    /* [tiles · tile], for those callbacks */
   uint32_t *loss_column; /* [most vertices of a term] 0, 1, 2, … */
   bdag_scheduler scheduler;
+  bdag_meeting meeting[BDAG_MEETINGS];
+  uint32_t patience; /* turns to spin for other threads before sleeping */
 
   /* the pass that runs, or the last one */
   const bdag_weights *weights;
   uint64_t batch, batch_tiles;
   uint32_t pass_groups, pass_threads;
+  uint32_t claimed;                /* threads taken out of the context's budget */
   int forward_done, backward_done; /* by the last pass */
   int has_gradient, accumulate;    /* something to accumulate onto; this pass does */
   bdag_descent descent;
@@ -106,8 +113,13 @@ size_t bdag_engine_worker(const bdag_engine *engine);
 /* Scratch of the calling worker. */
 void *bdag_engine_scratch(const bdag_engine *engine);
 
-/* Threads for a pass over this many tiles, and the axis. */
+/* The axis of a pass over this many tiles. */
 bdag_axis bdag_engine_choose_axis(const bdag_engine *engine, uint64_t tiles, int backward);
+/* Not worth a team. */
+int bdag_pass_is_small(const bdag_engine *engine, uint64_t tiles);
+/* Gradient buffers that an engine should have, and those that a pass on an axis fills. */
+uint32_t bdag_engine_choose_groups(const bdag_engine *engine);
+uint32_t bdag_groups_of_pass(const bdag_engine *engine, bdag_axis axis);
 
 /* The caller's numbers into the rows of a tile, and outputs back. */
 void bdag_load_inputs(bdag_engine *engine, uint64_t tile, const bdag_array *x);
@@ -151,7 +163,9 @@ void bdag_descend_slots(bdag_engine *engine, uint64_t first, uint64_t count, dou
 /* The same for those of them that are weights which reach Loss. */
 void bdag_descend_live(bdag_engine *engine, uint64_t first, uint64_t count);
 
-/* Gradient buffers into the first one by a fixed tree, slots into parameters. */
-void bdag_reduce_gradients(bdag_engine *engine, uint32_t threads);
+/* One thread's share of the end of a backward pass: gradient buffers into the first one by a fixed tree;
+ * then, in indirect plans and once all shares are in, slots into parameters. */
+void bdag_reduce_share(bdag_engine *engine, uint32_t worker, uint32_t team);
+void bdag_sum_uses_share(bdag_engine *engine, uint32_t worker, uint32_t team);
 
 #endif

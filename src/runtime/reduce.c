@@ -1,7 +1,6 @@
 /* The end of a backward pass: gradient buffers are summed into the first by a fixed tree, so that the
  * result does not depend on who ran what; slots become parameters in indirect plans. */
 #include "runtime/engine_internal.h"
-#include "runtime/float_mode.h"
 
 #define CHUNK 8192u
 
@@ -44,19 +43,15 @@ static void gather_parameter(bdag_engine *engine, uint64_t parameter) {
     ((double *)engine->state_gradient)[parameter] = sum;
 }
 
-void bdag_reduce_gradients(bdag_engine *engine, uint32_t threads) {
+void bdag_reduce_share(bdag_engine *engine, uint32_t worker, uint32_t team) {
   const uint64_t slots = engine->plan->slot_count, chunks = (slots + CHUNK - 1) / CHUNK;
-  const uint64_t parameters = engine->plan->indirect ? engine->plan->network_parameters : 0;
-  if (engine->pass_groups < 2 && parameters == 0) return;
-  const uint32_t team = slots + parameters < 4 * CHUNK ? 1 : threads;
-#pragma omp parallel num_threads(team) if (team > 1)
-  {
-    const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
-#pragma omp for schedule(static)
-    for (uint64_t c = 0; c < chunks; c++)
-      reduce_chunk(engine, c * CHUNK, slots - c * CHUNK < CHUNK ? slots - c * CHUNK : CHUNK);
-#pragma omp for schedule(static)
-    for (uint64_t p = 0; p < parameters; p++) gather_parameter(engine, p);
-    bdag_float_mode_leave(saved);
-  }
+  if (engine->pass_groups < 2) return;
+  for (uint64_t c = worker * chunks / team; c < (worker + UINT64_C(1)) * chunks / team; c++)
+    reduce_chunk(engine, c * CHUNK, slots - c * CHUNK < CHUNK ? slots - c * CHUNK : CHUNK);
+}
+
+void bdag_sum_uses_share(bdag_engine *engine, uint32_t worker, uint32_t team) {
+  const uint64_t parameters = engine->plan->network_parameters;
+  const uint64_t end = (worker + UINT64_C(1)) * parameters / team;
+  for (uint64_t p = worker * parameters / team; p < end; p++) gather_parameter(engine, p);
 }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "runtime/team.h"
 
 /* Below that many slots a parallel region costs more than it saves. */
 #define PARALLEL_SLOTS ((uint64_t)1 << 16)
@@ -116,10 +117,12 @@ void bdag_weights_refresh(bdag_weights *weights) {
   bdag_weights_touch(weights);
   if (!weights->plan->indirect) return;
   const uint64_t slots = weights->plan->slot_count;
+  const int alone = slots < PARALLEL_SLOTS || omp_in_parallel();
   const uint32_t threads =
-      slots < PARALLEL_SLOTS || omp_in_parallel() ? 1 : bdag_context_threads(weights->context);
+      alone ? 1 : bdag_team_enter_always(weights->context, weights->context->threads);
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
   for (uint64_t slot = 0; slot < slots; slot++) refresh_slot(weights, slot);
+  if (!alone) bdag_team_leave(weights->context, threads);
 }
 
 uint64_t bdag_plan_state_of_parameter(const bdag_plan *plan, uint64_t parameter) {

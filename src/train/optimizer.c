@@ -8,8 +8,6 @@
 
 #include "runtime/float_mode.h"
 
-/* Below this many weights, opening a parallel region costs more than it saves. */
-#define PARALLEL_LENGTH ((uint64_t)1 << 17)
 /* Chunks begin at multiples of this, so that threads do not share cache lines. */
 #define CHUNK_QUANTUM ((uint64_t)64)
 
@@ -59,7 +57,7 @@ static void apply(const bdag_update *update, uint64_t first, uint64_t count, voi
 
 void bdag_optimizer_apply(const bdag_update *update, uint64_t first, uint64_t count, void *weights,
                           const void *gradient, void *first_moment, void *second_moment) {
-  if (update->threads < 2 || count < PARALLEL_LENGTH || omp_in_parallel()) {
+  if (update->threads < 2 || count < BDAG_PARALLEL_UPDATE || omp_in_parallel()) {
     apply(update, first, count, weights, gradient, first_moment, second_moment);
     return;
   }

@@ -4,6 +4,9 @@
 
 #include <backdag/train.h>
 
+/* Below this many weights, opening a parallel region costs more than it saves. */
+#define BDAG_PARALLEL_UPDATE ((uint64_t)1 << 17)
+
 /* One step's constants. */
 typedef struct bdag_update {
   bdag_optimizer optimizer;

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "runtime/team.h"
 #include "train/optimizer.h"
 #include "train/trainer_internal.h"
 
@@ -229,11 +230,14 @@ static bdag_status update_weights(bdag_trainer *trainer) {
       .decay = options->weight_decay,
       .nesterov = options->nesterov,
       .step = trainer->steps,
-      .threads = trainer->threads,
   };
+  const bdag_context *const context = trainer->plan->context;
+  const int alone = trainer->plan->state_count < BDAG_PARALLEL_UPDATE;
+  update.threads = alone ? 1 : bdag_team_enter_always(context, trainer->threads);
   update_ranges(trainer, &update, weights, weight_count, gradient);
   update.decay = 0.0;
   update_ranges(trainer, &update, biases, bias_count, gradient);
+  if (!alone) bdag_team_leave(context, update.threads);
   bdag_weights_refresh(trainer->weights);
   return BDAG_OK;
 }

@@ -1,0 +1,81 @@
+/* The public calls of the forward pass. May include plan and below. */
+#include "runtime/drive.h"
+#include "runtime/float_mode.h"
+
+/* One sample is not worth a team. */
+static bdag_status forward_one(bdag_engine *engine, const bdag_exchange *exchange) {
+  (void)bdag_begin_pass(engine, BDAG_AXIS_SERIAL);
+  const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
+  engine->is_single = bdag_forward_single(engine, exchange->x) == 0;
+  if (!engine->is_single) {
+    bdag_gather_weights(engine);
+    bdag_drive_forward(engine, BDAG_AXIS_SERIAL, exchange);
+  } else if (exchange->y != NULL) {
+    bdag_spread_outputs(engine);
+    bdag_store_outputs(engine, 0, exchange->y, exchange->read_out);
+  }
+  bdag_float_mode_leave(saved);
+  bdag_end_pass(engine);
+  engine->forward_done = !bdag_engine_failed(engine);
+  return (bdag_status)atomic_load(&engine->status);
+}
+
+static bdag_status check_exchange(const bdag_engine *engine, uint64_t batch, const bdag_array *x,
+                                  const bdag_array *y) {
+  if (batch == 0 || batch > engine->options.max_batch) return BDAG_ERROR_INVALID_ARGUMENT;
+  if (engine->plan->input_count > 0 && (x == NULL || !bdag_is_array(x)))
+    return BDAG_ERROR_INVALID_ARGUMENT;
+  if (y != NULL && engine->plan->output_count == 0) return BDAG_ERROR_NO_OUTPUTS;
+  if (y != NULL && !bdag_is_array(y)) return BDAG_ERROR_INVALID_ARGUMENT;
+  return BDAG_OK;
+}
+
+static bdag_status forward(bdag_engine *engine, const bdag_weights *weights, uint64_t batch,
+                           const bdag_array *x, const bdag_array *y, int read_out) {
+  bdag_status status = bdag_check_weights(engine, weights);
+  if (status == BDAG_OK) status = check_exchange(engine, batch, x, y);
+  if (status != BDAG_OK) return status;
+  engine->weights = weights;
+  engine->batch = batch;
+  engine->batch_tiles = (batch + engine->tile - 1) / engine->tile;
+  engine->forward_done = engine->backward_done = engine->is_single = 0;
+  const bdag_exchange exchange = {.x = x, .y = y, .read_out = read_out};
+  if (batch == 1 && engine->single_out != NULL) return forward_one(engine, &exchange);
+  const bdag_axis axis =
+      bdag_begin_pass(engine, bdag_engine_choose_axis(engine, engine->batch_tiles, 0));
+  const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
+  bdag_gather_weights(engine);
+  bdag_drive_forward(engine, axis, &exchange);
+  bdag_float_mode_leave(saved);
+  bdag_end_pass(engine);
+  engine->forward_done = !bdag_engine_failed(engine);
+  return (bdag_status)atomic_load(&engine->status);
+}
+
+static bdag_status forward_simple(bdag_engine *engine, const bdag_weights *weights, uint64_t batch,
+                                  const void *x, void *y, int read_out) {
+  if (engine == NULL) return BDAG_ERROR_INVALID_ARGUMENT;
+  const bdag_array from = bdag_dense_array(engine, x, engine->plan->input_count);
+  const bdag_array to = bdag_dense_array(engine, y, engine->plan->output_count);
+  return forward(engine, weights, batch, &from, y != NULL ? &to : NULL, read_out);
+}
+
+bdag_status bdag_forward(bdag_engine *engine, const bdag_weights *weights, uint64_t batch,
+                         const void *x, void *y) {
+  return forward_simple(engine, weights, batch, x, y, 0);
+}
+
+bdag_status bdag_predict(bdag_engine *engine, const bdag_weights *weights, uint64_t batch,
+                         const void *x, void *y) {
+  return forward_simple(engine, weights, batch, x, y, 1);
+}
+
+bdag_status bdag_forward_arrays(bdag_engine *engine, const bdag_weights *weights, uint64_t batch,
+                                const bdag_array *x, const bdag_array *y) {
+  return forward(engine, weights, batch, x, y, 0);
+}
+
+bdag_status bdag_predict_arrays(bdag_engine *engine, const bdag_weights *weights, uint64_t batch,
+                                const bdag_array *x, const bdag_array *y) {
+  return forward(engine, weights, batch, x, y, 1);
+}

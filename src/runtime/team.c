@@ -1,0 +1,163 @@
+/* The budget and binding; places are taken by setting a bit. May include base. */
+#include "runtime/team.h"
+
+#include <omp.h>
+#include <sched.h>
+
+#include "base/fork.h"
+#include "base/limit.h"
+
+/* Passes that could have had more threads before a thread's team grows again. */
+#define GROW_AFTER 8u
+#define NO_PLACE   UINT32_MAX
+/* Bytes of a processor mask; kernels have at most 8192 processors. */
+#define MASK_BYTES 1024u
+
+/* Of an application thread: the OpenMP runtime keeps a pool for each. */
+typedef struct team_history {
+  uint32_t size;     /* of its last team, 0: none so far */
+  uint32_t squeezed; /* the budget did not leave what was wanted */
+  uint32_t roomy;    /* times in a row that it would have left more */
+} team_history;
+static _Thread_local team_history history;
+
+/* Of a bound thread. */
+typedef struct bound_state {
+  unsigned long before[MASK_BYTES / sizeof(unsigned long)];
+  uint32_t place, last; /* places + 1; 0: none */
+} bound_state;
+static _Thread_local bound_state bound;
+
+/* ---- Budget -------------------------------------------------------------------------------------- */
+
+static uint32_t fitting(uint32_t wanted, uint32_t most) {
+  while (wanted > most) wanted = (wanted + 1) / 2;
+  return wanted;
+}
+
+/* `size` would fit; a team that was squeezed grows only when that lasts. */
+static uint32_t settled(uint32_t size) {
+  const int grows = size > history.size && history.size > 0;
+  return grows && history.squeezed && history.roomy < GROW_AFTER ? history.size : size;
+}
+
+static uint32_t take(bdag_budget *budget, uint32_t threads, uint32_t wanted, uint32_t *fit) {
+  uint32_t used = atomic_load_explicit(&budget->used, memory_order_relaxed), size;
+  do {
+    *fit = fitting(wanted, used < threads ? threads - used : 1);
+    size = settled(*fit);
+  } while (!atomic_compare_exchange_weak_explicit(&budget->used, &used, used + size,
+                                                  memory_order_relaxed, memory_order_relaxed));
+  return size;
+}
+
+/* A pass on the calling thread alone leaves the pool as it is. */
+static void remember(uint32_t wanted, uint32_t fit, uint32_t size) {
+  if (size == 1) return;
+  history = (team_history){size, size<wanted, fit> size ? history.roomy + 1 : 0};
+}
+
+static int in_child(const bdag_context *context) {
+  if (!bdag_fork_is_child()) return 0;
+  if (bdag_fork_warn())
+    bdag_log(context, BDAG_LOG_WARNING,
+             "this process was forked from one with threads: its passes run on the calling thread "
+             "alone; fork before the first context is made, or start a new program");
+  return 1;
+}
+
+/* OpenMP runtimes end the process when they cannot make a thread. */
+static int can_grow(const bdag_context *context, uint32_t size) {
+  const uint32_t there = history.size > 1 ? history.size : 1;
+  if (size <= there || bdag_limit_try(size - there) == size - there) return 1;
+  char limits[160];
+  bdag_limit_describe("", limits, sizeof limits);
+  bdag_log(context, BDAG_LOG_WARNING,
+           "a pass needs %u more threads than the system allows now (%s); use fewer threads or "
+           "raise the limit",
+           size - there, limits);
+  return 0;
+}
+
+uint32_t bdag_team_enter(const bdag_context *context, uint32_t wanted) {
+  if (wanted > context->threads) wanted = context->threads;
+  if (wanted > 1 && (omp_in_parallel() || in_child(context))) wanted = 1;
+  uint32_t fit;
+  const uint32_t size = take(context->budget, context->threads, wanted, &fit);
+  if (!can_grow(context, size)) {
+    bdag_team_leave(context, size);
+    return 0;
+  }
+  remember(wanted, fit, size);
+  return size;
+}
+
+void bdag_team_leave(const bdag_context *context, uint32_t threads) {
+  atomic_fetch_sub_explicit(&context->budget->used, threads, memory_order_relaxed);
+}
+
+uint32_t bdag_team_enter_always(const bdag_context *context, uint32_t wanted) {
+  const uint32_t size = bdag_team_enter(context, wanted);
+  return size > 0 ? size : bdag_team_enter(context, 1);
+}
+
+/* ---- Binding ------------------------------------------------------------------------------------- */
+
+static int try_place(bdag_budget *budget, uint32_t place) {
+  const uint64_t bit = UINT64_C(1) << place % 64;
+  return (atomic_fetch_or_explicit(&budget->taken[place / 64], bit, memory_order_relaxed) & bit) ==
+         0;
+}
+
+static void free_place(bdag_budget *budget, uint32_t place) {
+  const uint64_t bit = UINT64_C(1) << place % 64;
+  atomic_fetch_and_explicit(&budget->taken[place / 64], ~bit, memory_order_relaxed);
+}
+
+/* The place of the processor that the caller runs on. */
+static uint32_t current_place(const bdag_context *context) {
+  const int processor = sched_getcpu();
+  for (uint32_t i = 0; i < context->places; i++)
+    if (processor >= 0 && context->place[i] == (uint32_t)processor) return i;
+  return NO_PLACE;
+}
+
+static uint32_t find_place(const bdag_context *context, uint32_t number) {
+  const uint32_t first = bound.last > 0 ? bound.last - 1 : number;
+  for (uint32_t i = 0; i < context->places; i++) {
+    const uint32_t place = (first + i) % context->places;
+    if (try_place(context->budget, place)) return place;
+  }
+  return NO_PLACE;
+}
+
+static int move_to(const bdag_context *context, uint32_t place) {
+  unsigned long mask[MASK_BYTES / sizeof(unsigned long)] = {0};
+  const uint32_t processor = context->place[place], bits = 8 * sizeof(unsigned long);
+  if (processor >= 8 * MASK_BYTES) return 0;
+  mask[processor / bits] = 1UL << processor % bits;
+  return sched_getaffinity(0, sizeof bound.before, (cpu_set_t *)bound.before) == 0 &&
+         sched_setaffinity(0, sizeof mask, (const cpu_set_t *)mask) == 0;
+}
+
+/* The caller only marks where it runs, so that no worker goes there. */
+void bdag_team_bind(const bdag_context *context, uint32_t number) {
+  if (context->places == 0) return;
+  uint32_t place = number == 0 ? current_place(context) : find_place(context, number);
+  if (place == NO_PLACE) return;
+  if (number == 0) {
+    if (!try_place(context->budget, place)) return;
+  } else if (!move_to(context, place)) {
+    free_place(context->budget, place);
+    return;
+  }
+  bound.place = place + 1;
+  if (number > 0) bound.last = bound.place;
+}
+
+void bdag_team_unbind(const bdag_context *context, uint32_t number) {
+  if (bound.place == 0) return;
+  free_place(context->budget, bound.place - 1);
+  bound.place = 0;
+  if (number > 0) (void)sched_setaffinity(0, sizeof bound.before, (const cpu_set_t *)bound.before);
+}
