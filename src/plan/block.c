@@ -10,6 +10,7 @@
 #define PANEL_TARGETS 64u /* a block of transposed in_grad in L1, and panels enough for threads */
 #define PANEL_STEP    16u /* vectors of targets: a panel of 8 or more is padded to it */
 #define STEP_TARGETS  8u
+#define AHEAD         256u /* rows that are measured together; half are more than a block has, and one */
 #define RUN_ROWS      32u /* of lists: what a block's rows share stays in L1 */
 
 /* Kernel costs in cycles for 64 samples of float32 with 512-bit vectors: an edge in a list (a row read
@@ -32,7 +33,11 @@ typedef struct bdag_cut {
   bdag_build *build;
   uint32_t *stamp, *count; /* [rows] marks by source; occurrences in the run at hand */
   uint32_t stamps;
-  uint32_t *column; /* [rows] sources of the panel at hand; column number by source */
+  uint32_t *shared;      /* [rows] sources that a row shares with the row before it */
+  uint32_t *last_reader; /* [rows] among measured rows */
+  uint32_t measured;     /* rows of which that is known, from the first neuron on */
+  uint32_t hopeless;     /* no dense block begins before this row */
+  uint32_t *column;      /* [rows] sources of the panel at hand; column number by source */
   uint64_t panel_capacity, union_capacity, run_capacity, block_capacity;
   uint64_t source_capacity, union_slot_capacity, hole_capacity;
   int failed;
@@ -73,7 +78,39 @@ static int grow(bdag_cut *cut, void *array, uint64_t *capacity, uint64_t used, u
   return cut->failed;
 }
 
-/* ---- How many rows of a union ------------------------------------------------------------------- */
+/* ---- Dense panels -------------------------------------------------------------------------------- */
+
+/* How much neighbours share decides most questions below at once. Some rows are measured ahead and are
+ * then in cache. */
+static void measure_rows(bdag_cut *cut, uint32_t until) {
+  const bdag_build *build = cut->build;
+  const bdag_plan *plan = build->plan;
+  const uint32_t end = until < plan->rows ? until : plan->rows;
+  for (; cut->measured < end; cut->measured++) {
+    const uint32_t row = cut->measured;
+    const bdag_row_list list = list_of(build, row);
+    uint32_t shared = 0;
+    if (row + 2 < plan->rows) bdag_prefetch_in_edges(build, plan->vertex_of_row[row + 2]);
+    for (uint32_t k = 0; k < list.length; k++) {
+      const uint32_t source = list.edge[k].vertex;
+      shared += cut->last_reader[source] == row - 1;
+      cut->last_reader[source] = row;
+    }
+    cut->shared[row] = shared;
+  }
+}
+
+static double union_cost(uint32_t sources, uint32_t targets, uint64_t edges) {
+  return sources * (COST_ROW + COST_WEIGHT * targets) / (double)(edges > 0 ? edges : 1);
+}
+
+/* Whether the first two rows may make a union: else none is begun. */
+static int worth_two(const bdag_cut *cut, uint32_t first) {
+  const bdag_plan *plan = cut->build->plan;
+  if (plan->options.amalgamation == BDAG_AMALGAMATE_FORCED || first + 1 >= plan->rows) return 1;
+  const uint32_t edges = list_of(cut->build, first).length + list_of(cut->build, first + 1).length;
+  return union_cost(edges - cut->shared[first + 1], 2, edges) < COST_LIST;
+}
 
 /* How many rows from `first` on are best computed together, by cost an edge. */
 static uint32_t union_rows(bdag_cut *cut, uint32_t first, uint32_t *union_sources,
@@ -84,6 +121,7 @@ static uint32_t union_rows(bdag_cut *cut, uint32_t first, uint32_t *union_source
   uint64_t edges = 0;
   double best = COST_LIST;
   *cost_an_edge = best;
+  if (!worth_two(cut, first)) return 1;
   for (uint32_t r = 0; r < BDAG_UNION_TARGETS && first + r < plan->rows; r++) {
     const bdag_row_list list = list_of(cut->build, first + r);
     for (uint32_t k = 0; k < list.length; k++) {
@@ -95,8 +133,7 @@ static uint32_t union_rows(bdag_cut *cut, uint32_t first, uint32_t *union_source
     }
     edges += list.length;
     if (r == 0) continue;
-    const double cost =
-        known * (COST_ROW + COST_WEIGHT * (r + 1)) / (double)(edges > 0 ? edges : 1);
+    const double cost = union_cost(known, r + 1, edges);
     if (cost < best || plan->options.amalgamation == BDAG_AMALGAMATE_FORCED) {
       best = *cost_an_edge = cost;
       best_rows = r + 1;
@@ -108,17 +145,16 @@ static uint32_t union_rows(bdag_cut *cut, uint32_t first, uint32_t *union_source
   return best_rows;
 }
 
-/* ---- Dense panels -------------------------------------------------------------------------------- */
-
 /* How many rows from `first` on read most of what the first one reads. *same: lists are equal. */
 static uint32_t dense_rows(bdag_cut *cut, uint32_t first, int *same) {
   const bdag_plan *plan = cut->build->plan;
   const bdag_row_list core = list_of(cut->build, first);
+  *same = 1;
+  if (first + 1 < plan->rows && cut->shared[first + 1] < PANEL_OVERLAP * core.length) return 1;
   const uint32_t mark = ++cut->stamps;
   for (uint32_t k = 0; k < core.length; k++) cut->stamp[core.edge[k].vertex] = mark;
   uint64_t own_edges = 0;
   uint32_t rows = 1;
-  *same = 1;
   while (first + rows < plan->rows && rows < PANEL_TARGETS) {
     const bdag_row_list list = list_of(cut->build, first + rows);
     uint32_t common = 0, own = 0;
@@ -259,6 +295,7 @@ static uint32_t cut_dense(bdag_cut *cut, uint32_t first) {
   const bdag_plan *plan = cut->build->plan;
   const int forced = plan->options.amalgamation == BDAG_AMALGAMATE_FORCED;
   if (list_of(cut->build, first).length < 4 && !forced) return 0;
+  if (first < cut->hopeless && !forced) return 0;
   int same;
   const uint32_t rows = dense_rows(cut, first, &same);
   if (rows < (same ? 4 : PANEL_STEP) && !(forced && rows > 1)) return 0;
@@ -269,8 +306,11 @@ static uint32_t cut_dense(bdag_cut *cut, uint32_t first) {
   const uint32_t columns = find_columns(cut, first, rows, &entries);
   if (columns < 4 && !(forced && columns > 0)) return 0;
   sort_columns(cut->column, columns);
-  if (!forced && (double)entries < least_share(cut, columns, cost < COST_UNITED) * rows * columns)
+  if (!forced && (double)entries < least_share(cut, columns, cost < COST_UNITED) * rows * columns) {
+    /* half of these rows further on the same would be found */
+    cut->hopeless = first + rows / 2;
     return 0;
+  }
   add_panel(cut, first, rows, columns);
   return rows;
 }
@@ -308,14 +348,14 @@ static void add_union(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t sou
 /* ---- Blocks -------------------------------------------------------------------------------------- */
 
 /* Lists of rows: what no panel took. Lists and unions hold places until edges have slots. */
-static void fill_lists(bdag_cut *cut, uint32_t first, uint32_t rows, int in_union) {
+static void fill_lists(bdag_cut *cut, uint32_t first, uint32_t rows, int in_panel, int in_union) {
   bdag_build *build = cut->build;
   bdag_plan *plan = build->plan;
   for (uint32_t row = first; row < first + rows; row++) {
     uint64_t at = plan->list_offset[row];
     const bdag_row_list list = list_of(build, row);
     for (uint32_t k = 0; k < list.length && !in_union; k++) {
-      if (list.slot[k] != BDAG_NO_SLOT) continue;
+      if (in_panel && list.slot[k] != BDAG_NO_SLOT) continue;
       plan->list_source[at] = list.edge[k].vertex;
       plan->list_slot[at++] = list.first + k;
     }
@@ -324,7 +364,7 @@ static void fill_lists(bdag_cut *cut, uint32_t first, uint32_t rows, int in_unio
 }
 
 /* What the backward pass will have to do for the in-edges of these rows. */
-static void count_edges(bdag_build *build, uint32_t first, uint32_t rows) {
+static void count_edges(bdag_build *build, uint32_t first, uint32_t rows, int in_panel) {
   bdag_plan *plan = build->plan;
   for (uint32_t row = first; row < first + rows; row++) {
     if (!plan->reaches[row]) continue;
@@ -335,7 +375,7 @@ static void count_edges(bdag_build *build, uint32_t first, uint32_t rows) {
       plan->out_edges += source >= plan->first_neuron;
       build->reach += row - source;
       build->reach_by_power[32 - __builtin_clz(row - source)]++;
-      build->out_length[source] += list.slot[k] == BDAG_NO_SLOT;
+      build->out_length[source] += !in_panel || list.slot[k] == BDAG_NO_SLOT;
     }
   }
 }
@@ -393,6 +433,7 @@ static uint32_t cut_block(bdag_cut *cut, uint32_t first) {
   bdag_block block = {.row = first, .panel = plan->panels, .first_union = plan->unions};
   uint32_t sources = 0;
   double cost;
+  if (first + AHEAD / 2 > cut->measured) measure_rows(cut, first + AHEAD);
   if (merges) block.rows = cut_dense(cut, first);
   if (merges && block.rows == 0) {
     block.rows = union_rows(cut, first, &sources, &cost);
@@ -405,8 +446,8 @@ static uint32_t cut_block(bdag_cut *cut, uint32_t first) {
   block.unions = plan->unions - block.first_union;
   if (block.rows == 0) block.rows = merges ? listed_rows(cut, first) : 1;
   if (cut->failed) return 0;
-  fill_lists(cut, first, block.rows, block.unions > 0);
-  count_edges(cut->build, first, block.rows);
+  fill_lists(cut, first, block.rows, block.panels > 0, block.unions > 0);
+  count_edges(cut->build, first, block.rows, block.panels > 0);
   add_runs(cut, &block);
   if (grow(cut, &plan->block, &cut->block_capacity, plan->blocks, 1, sizeof *plan->block)) return 0;
   plan->block[plan->blocks++] = block;
@@ -420,14 +461,16 @@ static int allocate_lists(bdag_cut *cut) {
   cut->stamp = bdag_allocate_zeroed(context, plan->rows, sizeof *cut->stamp);
   cut->count = bdag_allocate_array(context, plan->rows, sizeof *cut->count);
   cut->column = bdag_allocate_array(context, plan->rows, sizeof *cut->column);
+  cut->shared = bdag_allocate_array(context, plan->rows, sizeof *cut->shared);
+  cut->last_reader = bdag_allocate_array(context, plan->rows, sizeof *cut->last_reader);
   plan->list_offset =
       bdag_allocate_zeroed(context, (uint64_t)plan->rows + 1, sizeof *plan->list_offset);
   plan->list_source = bdag_allocate_array(context, build->edges, sizeof *plan->list_source);
   plan->list_slot = bdag_allocate_array(context, build->edges, sizeof *plan->list_slot);
   build->out_length = bdag_allocate_zeroed(context, plan->rows, sizeof *build->out_length);
-  return cut->stamp == NULL || cut->count == NULL || cut->column == NULL ||
-         plan->list_offset == NULL || plan->list_source == NULL || plan->list_slot == NULL ||
-         build->out_length == NULL;
+  return cut->stamp == NULL || cut->count == NULL || cut->column == NULL || cut->shared == NULL ||
+         cut->last_reader == NULL || plan->list_offset == NULL || plan->list_source == NULL ||
+         plan->list_slot == NULL || build->out_length == NULL;
 }
 
 bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error) {
@@ -435,6 +478,8 @@ bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error) {
   bdag_cut cut = {.build = build};
   cut.failed = allocate_lists(&cut);
   memset(build->slot, 0xff, build->edges * sizeof *build->slot);
+  if (!cut.failed) memset(cut.last_reader, 0xff, plan->rows * sizeof *cut.last_reader);
+  cut.measured = plan->first_neuron;
   plan->bias_slot = PANEL_STEP;
   plan->slot_count = PANEL_STEP + (plan->rows - plan->first_neuron + PANEL_STEP - 1) / PANEL_STEP *
                                       (uint64_t)PANEL_STEP;
@@ -445,5 +490,7 @@ bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error) {
   bdag_free(build->context, cut.stamp);
   bdag_free(build->context, cut.count);
   bdag_free(build->context, cut.column);
+  bdag_free(build->context, cut.shared);
+  bdag_free(build->context, cut.last_reader);
   return cut.failed ? bdag_fail_memory(error) : BDAG_OK;
 }

@@ -81,7 +81,7 @@ typedef struct bdag_similar_work {
   uint32_t stamps;
   uint64_t *bits;
   uint64_t bit_capacity;
-  void *item, *link;
+  void *item, *item_space, *link;
 } bdag_similar_work;
 
 /* `universe`: entries are below it; `most`: items of one call. Return 0, −1 when out of memory; destroy

@@ -2,7 +2,6 @@
  * whose lists have the same minimum under a random hash probably overlap (min-wise hashing, Broder
  * 1997); within such a bucket overlaps are counted exactly; ends of chains are linked through further
  * hashes. Near-linear. May include base. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "plan/build.h"
@@ -10,6 +9,9 @@
 #define BUCKET      64u
 #define NO_ITEM     UINT32_MAX
 #define LINK_ROUNDS 3
+#define SORT_RUN    8u
+/* Chains are linked only if that share of the items lies next to a similar one. */
+#define CLOSE_SHARE 16u
 
 typedef struct bdag_item {
   uint64_t hash;  /* of the whole list */
@@ -24,6 +26,7 @@ typedef struct bdag_similar {
   bdag_item *item;
   uint32_t (*link)[2]; /* [count] neighbours in the chain */
   uint32_t *chain;     /* [count] union-find */
+  uint32_t close;      /* neighbours that share half of their entries or more */
   bdag_similar_work *work;
 } bdag_similar;
 
@@ -58,11 +61,35 @@ static uint64_t whole_hash(const bdag_similar *s, uint32_t place) {
   return hash;
 }
 
-static int compare_items(const void *left, const void *right) {
-  const bdag_item *a = left, *b = right;
-  if (a->low != b->low) return a->low < b->low ? -1 : 1;
-  if (a->hash != b->hash) return a->hash < b->hash ? -1 : 1;
-  return a->place < b->place ? -1 : a->place > b->place;
+static inline int comes_after(const bdag_item *a, const bdag_item *b) {
+  return a->low > b->low || (a->low == b->low && a->hash > b->hash);
+}
+
+/* Merge sort; items are given in the order of their places, which settles ties. */
+static void sort_items(const bdag_similar *s, uint32_t count) {
+  bdag_item *from = s->item, *to = s->work->item_space;
+  for (uint32_t begin = 0; begin < count; begin += SORT_RUN) {
+    const uint32_t end = begin + SORT_RUN < count ? begin + SORT_RUN : count;
+    for (uint32_t i = begin + 1; i < end; i++) {
+      const bdag_item item = from[i];
+      uint32_t j = i;
+      for (; j > begin && comes_after(&from[j - 1], &item); j--) from[j] = from[j - 1];
+      from[j] = item;
+    }
+  }
+  for (uint64_t width = SORT_RUN; width < count; width *= 2) {
+    for (uint64_t begin = 0; begin < count; begin += 2 * width) {
+      uint64_t a = begin, b = begin + width < count ? begin + width : count;
+      const uint64_t middle = b, end = b + width < count ? b + width : count;
+      for (uint64_t i = begin; i < end; i++)
+        to[i] =
+            a < middle && (b == end || !comes_after(&from[a], &from[b])) ? from[a++] : from[b++];
+    }
+    bdag_item *swapped = from;
+    from = to;
+    to = swapped;
+  }
+  if (from != s->item) memcpy(s->item, from, count * sizeof *from);
 }
 
 static uint32_t chain_of(bdag_similar *s, uint32_t place) {
@@ -112,11 +139,18 @@ static uint32_t fill_bits(bdag_similar *s, const bdag_context *context, const bd
   return words;
 }
 
+/* The baseline instruction set has none. */
+static inline uint32_t count_ones(uint64_t word) {
+  word -= (word >> 1) & 0x5555555555555555u;
+  word = (word & 0x3333333333333333u) + ((word >> 2) & 0x3333333333333333u);
+  return (uint32_t)((((word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fu) * 0x0101010101010101u) >> 56);
+}
+
 static uint32_t overlap(const bdag_similar *s, uint32_t words, uint32_t a, uint32_t b) {
   const uint64_t *left = s->work->bits + (size_t)a * words;
   const uint64_t *right = s->work->bits + (size_t)b * words;
   uint32_t common = 0;
-  for (uint32_t w = 0; w < words; w++) common += (uint32_t)__builtin_popcountll(left[w] & right[w]);
+  for (uint32_t w = 0; w < words; w++) common += count_ones(left[w] & right[w]);
   return common;
 }
 
@@ -138,6 +172,7 @@ static int chain_bucket(bdag_similar *s, const bdag_context *context, const bdag
                         uint32_t count) {
   if (items[0].hash == items[count - 1].hash) {
     for (uint32_t i = 1; i < count; i++) join(s, items[i - 1].place, items[i].place);
+    s->close += count - 1;
     return 0;
   }
   const uint32_t words = fill_bits(s, context, items, count);
@@ -155,6 +190,9 @@ static int chain_bucket(bdag_similar *s, const bdag_context *context, const bdag
       best = b;
     }
     used[best] = 1;
+    uint32_t length;
+    list_of(s, items[best].place, &length);
+    s->close += 2 * most >= length;
     join(s, items[at].place, items[best].place);
     at = best;
   }
@@ -205,7 +243,7 @@ static int link_ends(bdag_similar *s, const bdag_context *context, uint32_t seed
   for (uint32_t place = 0; place < s->count; place++)
     if (is_end(s, place)) s->item[ends++] = (bdag_item){0, minimum(s, place, seed), place};
   if (ends < 3) return 0;
-  qsort(s->item, ends, sizeof *s->item, compare_items);
+  sort_items(s, ends);
   for (uint32_t begin = 0; begin < ends;) {
     uint32_t end = begin + 1;
     while (end < ends && end - begin < BUCKET / 2 && s->item[end].low == s->item[begin].low) end++;
@@ -223,7 +261,7 @@ static void write_chains(bdag_similar *s, uint32_t *order) {
     const uint32_t *list = list_of(s, place, &length);
     s->item[ends++] = (bdag_item){0, length > 0 ? list[0] : 0, place};
   }
-  qsort(s->item, ends, sizeof *s->item, compare_items);
+  sort_items(s, ends);
   uint32_t written = 0;
   for (uint32_t i = 0; i < ends; i++) {
     uint32_t place = s->item[i].place, before = NO_ITEM;
@@ -244,8 +282,9 @@ static int find_chains(bdag_similar *s, const bdag_context *context) {
     s->link[place][0] = s->link[place][1] = NO_ITEM;
     s->chain[place] = place;
   }
-  qsort(s->item, s->count, sizeof *s->item, compare_items);
+  sort_items(s, s->count);
   if (chain_buckets(s, context, s->count)) return -1;
+  if (s->close < s->count / CLOSE_SHARE) return 0;
   for (uint32_t round = 0; round < LINK_ROUNDS; round++)
     if (link_ends(s, context, 0x51ed27u * (round + 2))) return -1;
   return 0;
@@ -258,10 +297,11 @@ int bdag_similar_create(bdag_similar_work *work, const bdag_context *context, ui
   work->stamp = bdag_allocate_zeroed(context, universe, sizeof *work->stamp);
   work->given = bdag_allocate_array(context, most, sizeof *work->given);
   work->item = bdag_allocate_array(context, most, sizeof(bdag_item));
+  work->item_space = bdag_allocate_array(context, most, sizeof(bdag_item));
   work->link = bdag_allocate_array(context, most, 2 * sizeof(uint32_t));
   work->chain = bdag_allocate_array(context, most, sizeof *work->chain);
   return work->local == NULL || work->stamp == NULL || work->given == NULL || work->item == NULL ||
-                 work->link == NULL || work->chain == NULL
+                 work->item_space == NULL || work->link == NULL || work->chain == NULL
              ? -1
              : 0;
 }
@@ -271,6 +311,7 @@ void bdag_similar_destroy(bdag_similar_work *work) {
   bdag_free(work->context, work->stamp);
   bdag_free(work->context, work->given);
   bdag_free(work->context, work->item);
+  bdag_free(work->context, work->item_space);
   bdag_free(work->context, work->link);
   bdag_free(work->context, work->chain);
   bdag_free(work->context, work->bits);

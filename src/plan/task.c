@@ -40,26 +40,49 @@ static int group_blocks(bdag_build *build) {
 
 /* ---- Dependencies -------------------------------------------------------------------------------- */
 
+typedef struct bdag_dependency {
+  uint32_t from, to;
+} bdag_dependency;
+
 typedef struct bdag_walk {
   const bdag_plan *plan;
+  const bdag_context *context;
   uint32_t *maker; /* [rows] task that makes a row, BDAG_NO_ROW: none */
   uint32_t *seen;  /* [tasks] last task that this one was seen as predecessor of */
+  bdag_dependency *found;
+  uint64_t count, capacity;
   bdag_task_graph *graph;
   uint32_t reader;
-  int filling;
+  int failed;
 } bdag_walk;
 
 static void note_read(bdag_walk *walk, uint32_t row) {
   const uint32_t from = walk->maker[row];
-  bdag_task_graph *graph = walk->graph;
   if (from == BDAG_NO_ROW || from == walk->reader || walk->seen[from] == walk->reader) return;
   walk->seen[from] = walk->reader;
-  if (walk->filling) {
-    graph->successor[graph->offset[from + 1]++] = walk->reader;
-  } else {
-    graph->predecessors[walk->reader]++;
-    graph->offset[from + 2]++;
+  void *array = walk->found;
+  if (walk->failed || bdag_grow(walk->context, &array, &walk->capacity, walk->count,
+                                walk->count + 1, sizeof *walk->found)) {
+    walk->failed = 1;
+    return;
   }
+  walk->found = array;
+  walk->found[walk->count++] = (bdag_dependency){from, walk->reader};
+}
+
+/* Successors by task, those of one in ascending order (counting sort). */
+static int list_successors(bdag_walk *walk) {
+  bdag_task_graph *graph = walk->graph;
+  graph->successor = bdag_allocate_array(walk->context, walk->count, sizeof *graph->successor);
+  if (graph->successor == NULL) return -1;
+  for (uint64_t i = 0; i < walk->count; i++) {
+    graph->predecessors[walk->found[i].to]++;
+    graph->offset[walk->found[i].from + 2]++;
+  }
+  for (uint32_t t = 0; t <= graph->count; t++) graph->offset[t + 1] += graph->offset[t];
+  for (uint64_t i = 0; i < walk->count; i++)
+    graph->successor[graph->offset[walk->found[i].from + 1]++] = walk->found[i].to;
+  return 0;
 }
 
 static void forward_reads(bdag_walk *walk, const bdag_task *task) {
@@ -138,15 +161,10 @@ static int build_graph(bdag_walk *walk, const bdag_context *context, const bdag_
   graph->priority = bdag_allocate_zeroed(context, count, sizeof *graph->priority);
   graph->offset = bdag_allocate_zeroed(context, (uint64_t)count + 2, sizeof *graph->offset);
   if (graph->predecessors == NULL || graph->priority == NULL || graph->offset == NULL) return -1;
-  for (walk->filling = 0; walk->filling < 2; walk->filling++) {
-    memset(walk->seen, 0xff, count * sizeof *walk->seen);
-    for (walk->reader = 0; walk->reader < count; walk->reader++) reads(walk, &tasks[walk->reader]);
-    if (walk->filling) break;
-    for (uint32_t t = 0; t <= count; t++) graph->offset[t + 1] += graph->offset[t];
-    graph->successor =
-        bdag_allocate_array(context, graph->offset[count + 1], sizeof *graph->successor);
-    if (graph->successor == NULL) return -1;
-  }
+  memset(walk->seen, 0xff, count * sizeof *walk->seen);
+  walk->count = 0;
+  for (walk->reader = 0; walk->reader < count; walk->reader++) reads(walk, &tasks[walk->reader]);
+  if (walk->failed || list_successors(walk)) return -1;
   set_priorities(graph);
   return 0;
 }
@@ -158,6 +176,7 @@ bdag_status bdag_build_tasks(bdag_build *build, bdag_error *error) {
   const uint32_t most =
       plan->forward_tasks > plan->backward_tasks ? plan->forward_tasks : plan->backward_tasks;
   bdag_walk walk = {.plan = plan,
+                    .context = context,
                     .maker = bdag_allocate_array(context, plan->rows, sizeof *walk.maker),
                     .seen = bdag_allocate_array(context, most, sizeof *walk.seen)};
   failed = failed || walk.maker == NULL || walk.seen == NULL;
@@ -175,5 +194,6 @@ bdag_status bdag_build_tasks(bdag_build *build, bdag_error *error) {
   }
   bdag_free(context, walk.maker);
   bdag_free(context, walk.seen);
+  bdag_free(context, walk.found);
   return failed ? bdag_fail_memory(error) : BDAG_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "runtime/drive.h"
 #include "runtime/float_mode.h"
+#include "runtime/trace_internal.h"
 
 /* c_s and c_s/Z; the lanes after the last sample get 0. */
 static bdag_status weigh_samples(bdag_engine *engine, const double *sample_weights,
@@ -32,7 +33,7 @@ static bdag_status weigh_samples(bdag_engine *engine, const double *sample_weigh
 
 /* Checks, and what a pass over the losses of the last forward pass begins with. */
 static bdag_status begin_loss(bdag_engine *engine, const bdag_backward_options *options,
-                              bdag_axis *axis) {
+                              bdag_pass_kind kind, bdag_axis *axis) {
   if (!engine->plan->has_loss) return BDAG_ERROR_NO_LOSS;
   if (!engine->forward_done) return BDAG_ERROR_ORDER;
   bdag_spread_single(engine);
@@ -40,6 +41,7 @@ static bdag_status begin_loss(bdag_engine *engine, const bdag_backward_options *
       (options->targets == NULL || !bdag_is_array(options->targets)))
     return BDAG_ERROR_INVALID_ARGUMENT;
   *axis = bdag_begin_pass(engine, *axis);
+  bdag_trace_begin_pass(engine, kind, *axis);
   return weigh_samples(engine, options->sample_weights, options->normalizer);
 }
 
@@ -52,12 +54,13 @@ bdag_status bdag_loss(bdag_engine *engine, const void *targets, const double *sa
   options.sample_weights = sample_weights;
   const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
   bdag_axis axis = bdag_engine_choose_axis(engine, engine->batch_tiles, 0);
-  bdag_status status = begin_loss(engine, &options, &axis);
+  bdag_status status = begin_loss(engine, &options, BDAG_PASS_LOSS, &axis);
   if (status == BDAG_OK) {
     const bdag_exchange exchange = {.targets = options.targets};
     bdag_drive_loss(engine, &exchange);
     status = (bdag_status)atomic_load(&engine->status);
     if (status == BDAG_OK) *loss = bdag_loss_total(engine);
+    bdag_trace_end_pass(engine);
   }
   bdag_float_mode_leave(saved);
   bdag_end_pass(engine);
@@ -67,7 +70,7 @@ bdag_status bdag_loss(bdag_engine *engine, const void *targets, const double *sa
 static bdag_status backward(bdag_engine *engine, const bdag_weights *weights,
                             const bdag_backward_options *options, double *loss) {
   bdag_axis axis = bdag_engine_choose_axis(engine, engine->batch_tiles, 1);
-  bdag_status status = begin_loss(engine, options, &axis);
+  bdag_status status = begin_loss(engine, options, BDAG_PASS_BACKWARD, &axis);
   if (status != BDAG_OK) return status;
   engine->backward_done = 0;
   engine->weights = weights;
@@ -78,6 +81,7 @@ static bdag_status backward(bdag_engine *engine, const bdag_weights *weights,
   status = (bdag_status)atomic_load(&engine->status);
   if (status != BDAG_OK) return status;
   if (loss != NULL) *loss = bdag_loss_total(engine);
+  bdag_trace_end_pass(engine);
   engine->backward_done = engine->has_gradient = 1;
   return BDAG_OK;
 }

@@ -1,12 +1,16 @@
 /* The public calls of the forward pass. May include plan and below. */
 #include "runtime/drive.h"
 #include "runtime/float_mode.h"
+#include "runtime/trace_internal.h"
 
 /* One sample is not worth a team. */
 static bdag_status forward_one(bdag_engine *engine, const bdag_exchange *exchange) {
   (void)bdag_begin_pass(engine, BDAG_AXIS_SERIAL);
+  bdag_trace_begin_pass(engine, BDAG_PASS_FORWARD, BDAG_AXIS_SERIAL);
   const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
+  const uint64_t begin = bdag_trace_begin(engine);
   engine->is_single = bdag_forward_single(engine, exchange->x) == 0;
+  if (engine->is_single) bdag_trace_end(engine, begin, BDAG_TRACE_SINGLE, BDAG_NO_TASK, 0, 1, 0);
   if (!engine->is_single) {
     bdag_gather_weights(engine);
     bdag_drive_forward(engine, BDAG_AXIS_SERIAL, exchange);
@@ -16,6 +20,7 @@ static bdag_status forward_one(bdag_engine *engine, const bdag_exchange *exchang
   }
   bdag_float_mode_leave(saved);
   bdag_end_pass(engine);
+  bdag_trace_end_pass(engine);
   engine->forward_done = !bdag_engine_failed(engine);
   return (bdag_status)atomic_load(&engine->status);
 }
@@ -43,11 +48,13 @@ static bdag_status forward(bdag_engine *engine, const bdag_weights *weights, uin
   if (batch == 1 && engine->single_out != NULL) return forward_one(engine, &exchange);
   const bdag_axis axis =
       bdag_begin_pass(engine, bdag_engine_choose_axis(engine, engine->batch_tiles, 0));
+  bdag_trace_begin_pass(engine, BDAG_PASS_FORWARD, axis);
   const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
   bdag_gather_weights(engine);
   bdag_drive_forward(engine, axis, &exchange);
   bdag_float_mode_leave(saved);
   bdag_end_pass(engine);
+  bdag_trace_end_pass(engine);
   engine->forward_done = !bdag_engine_failed(engine);
   return (bdag_status)atomic_load(&engine->status);
 }

@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "runtime/engine_internal.h"
 #include "runtime/touch.h"
+#include "runtime/trace_internal.h"
 
 /* At 64 samples of float32 a row is four AVX-512 vectors: enough for the register tiles, and the rows
  * of a layer still fit L2. */
@@ -214,6 +214,7 @@ bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,
 void bdag_engine_destroy(bdag_engine *engine) {
   if (engine == NULL) return;
   const bdag_context *context = engine->context;
+  bdag_trace_forget(engine);
   bdag_free(context, engine->out);
   bdag_free(context, engine->in);
   bdag_free(context, engine->single_out);

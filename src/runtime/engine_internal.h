@@ -57,7 +57,9 @@ struct bdag_engine {
   uint32_t *loss_column; /* [most vertices of a term] 0, 1, 2, … */
   bdag_scheduler scheduler;
   bdag_meeting meeting[BDAG_MEETINGS];
-  uint32_t patience; /* turns to spin for other threads before sleeping */
+  uint32_t patience;           /* turns to spin for other threads before sleeping */
+  struct bdag_trace *trace;    /* NULL: nothing is recorded */
+  struct bdag_trace *attached; /* whether or not it is recording */
 
   /* the pass that runs, or the last one */
   const bdag_weights *weights;

@@ -2,7 +2,7 @@
  * [sample][vertex]: blocks of 16 columns keep both sides in cache. May include plan and below. */
 #include <math.h>
 
-#include "runtime/engine_internal.h"
+#include "runtime/trace_internal.h"
 
 #define BLOCK 16u
 
@@ -49,7 +49,7 @@ static void repeat_last(const bdag_engine *engine, char *rows, const uint32_t *r
   }
 }
 
-void bdag_load_inputs(bdag_engine *engine, uint64_t tile, const bdag_array *x) {
+static void load_inputs(bdag_engine *engine, uint64_t tile, const bdag_array *x) {
   const bdag_plan *plan = engine->plan;
   char *rows = bdag_tile_rows(engine, engine->out, tile, plan->rows);
   const uint64_t samples = bdag_tile_samples(engine, tile);
@@ -71,7 +71,7 @@ void bdag_load_inputs(bdag_engine *engine, uint64_t tile, const bdag_array *x) {
               bdag_tile_lanes(engine, tile));
 }
 
-void bdag_load_targets(bdag_engine *engine, uint64_t tile, const bdag_array *targets) {
+static void load_targets(bdag_engine *engine, uint64_t tile, const bdag_array *targets) {
   const uint32_t count = (uint32_t)engine->plan->target_count;
   char *rows = bdag_tile_rows(engine, engine->targets, tile, count);
   for (uint32_t c = 0; c < count; c += BLOCK) {
@@ -127,8 +127,28 @@ static void store_sample(const bdag_engine *engine, const char *rows, uint64_t s
   }
 }
 
-void bdag_store_outputs(bdag_engine *engine, uint64_t tile, const bdag_array *y, int read_out) {
+static void store_outputs(bdag_engine *engine, uint64_t tile, const bdag_array *y, int read_out) {
   const char *rows = bdag_tile_rows(engine, engine->out, tile, engine->plan->rows);
   for (uint64_t s = 0; s < bdag_tile_samples(engine, tile); s++)
     store_sample(engine, rows, s, tile * engine->tile + s, y, read_out);
+}
+
+/* ---- The same, for a trace ----------------------------------------------------------------------- */
+
+void bdag_load_inputs(bdag_engine *engine, uint64_t tile, const bdag_array *x) {
+  const uint64_t begin = bdag_trace_begin(engine);
+  load_inputs(engine, tile, x);
+  bdag_trace_end(engine, begin, BDAG_TRACE_LOAD, BDAG_NO_TASK, tile, 1, 0);
+}
+
+void bdag_load_targets(bdag_engine *engine, uint64_t tile, const bdag_array *targets) {
+  const uint64_t begin = bdag_trace_begin(engine);
+  load_targets(engine, tile, targets);
+  bdag_trace_end(engine, begin, BDAG_TRACE_LOSS, BDAG_NO_TASK, tile, 1, 0);
+}
+
+void bdag_store_outputs(bdag_engine *engine, uint64_t tile, const bdag_array *y, int read_out) {
+  const uint64_t begin = bdag_trace_begin(engine);
+  store_outputs(engine, tile, y, read_out);
+  bdag_trace_end(engine, begin, BDAG_TRACE_STORE, BDAG_NO_TASK, tile, 1, 0);
 }

@@ -5,7 +5,7 @@
 #include <omp.h>
 
 #include "base/memory.h"
-#include "runtime/engine_internal.h"
+#include "runtime/trace_internal.h"
 
 /* Copies of all entries may take that much memory. */
 #define MOST_BYTES (UINT64_C(1) << 30)
@@ -72,10 +72,12 @@ static void gather_chunks(bdag_engine *engine, const uint32_t *slot, uint64_t co
 void bdag_gather_weights(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
   if (engine->gathered_bytes > 0 || engine->gathered_version == engine->weights->version) return;
+  const uint64_t begin = bdag_trace_begin(engine);
   gather_chunks(engine, plan->list_slot, listed(plan), engine->gathered);
   gather_chunks(engine, plan->union_slot, plan->union_entries,
                 engine->gathered + listed(plan) * engine->element);
   engine->gathered_version = engine->weights->version;
+  bdag_trace_end(engine, begin, BDAG_TRACE_PREPARE, BDAG_NO_TASK, 0, 0, 0);
 }
 
 bdag_gathered bdag_gather_task(const bdag_engine *engine, const bdag_task *task) {

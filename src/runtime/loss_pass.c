@@ -2,7 +2,7 @@
  * to. in(Loss) is the tuple of its vertices' outputs. May include plan and below. */
 #include <string.h>
 
-#include "runtime/engine_internal.h"
+#include "runtime/trace_internal.h"
 
 /* to[i] += factor_s · λ · from[i] for the samples that count. */
 static void add_scaled(const bdag_engine *engine, char *to, const char *from, double lambda,
@@ -142,8 +142,10 @@ static void registered_batch(bdag_engine *engine, uint32_t term) {
 }
 
 void bdag_loss_batch(bdag_engine *engine) {
+  const uint64_t begin = bdag_trace_begin(engine);
   for (uint32_t t = 0; t < engine->plan->loss_count; t++)
     if (engine->plan->loss[t].whole_batch) registered_batch(engine, t);
+  bdag_trace_end(engine, begin, BDAG_TRACE_LOSS, BDAG_NO_TASK, 0, engine->batch_tiles, 0);
 }
 
 static void add_batch_grad(bdag_engine *engine, uint32_t term, uint64_t tile) {
@@ -160,6 +162,7 @@ static void add_batch_grad(bdag_engine *engine, uint32_t term, uint64_t tile) {
 }
 
 void bdag_loss_tile(bdag_engine *engine, uint64_t tile, int want_grad) {
+  const uint64_t begin = bdag_trace_begin(engine);
   const bdag_plan *plan = engine->plan;
   const size_t row_bytes = engine->tile * engine->element;
   if (want_grad) {
@@ -176,6 +179,7 @@ void bdag_loss_tile(bdag_engine *engine, uint64_t tile, int want_grad) {
     else if (want_grad)
       add_batch_grad(engine, t, tile);
   }
+  bdag_trace_end(engine, begin, BDAG_TRACE_LOSS, BDAG_NO_TASK, tile, 1, 0);
 }
 
 double bdag_loss_total(const bdag_engine *engine) {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "network/activation.h"
-#include "runtime/engine_internal.h"
+#include "runtime/trace_internal.h"
 
 /* Rows that a step reads and writes, and how many lanes of them. */
 typedef struct bdag_step {
@@ -228,7 +228,7 @@ static void forward_block(const bdag_step *step, const bdag_block *block) {
   }
 }
 
-void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles) {
+static void forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles) {
   const bdag_task *work = &engine->plan->forward_task[task];
   const bdag_gathered weights = bdag_gather_task(engine, work);
   for (uint64_t tile = first_tile; tile < first_tile + tiles; tile++) {
@@ -237,6 +237,12 @@ void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, 
     for (uint32_t i = work->first; i < work->first + work->count; i++)
       forward_block(&step, &step.plan->block[i]);
   }
+}
+
+void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles) {
+  const uint64_t begin = bdag_trace_begin(engine);
+  forward_task(engine, task, first_tile, tiles);
+  bdag_trace_end(engine, begin, BDAG_TRACE_FORWARD, task, first_tile, tiles, 0);
 }
 
 /* ---- Backward ------------------------------------------------------------------------------------ */
@@ -628,8 +634,8 @@ static void backward_panels(bdag_engine *engine, const bdag_task *task, uint64_t
   }
 }
 
-void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles,
-                        uint32_t group, int accumulate) {
+static void backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles,
+                          uint32_t group, int accumulate) {
   const bdag_plan *plan = engine->plan;
   const bdag_task *work = &plan->backward_task[task];
   char *gradient = bdag_gradient_of(engine, group);
@@ -643,4 +649,11 @@ void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile,
     bdag_descend_slots(engine, first->slot, last->slot + last->slots - first->slot,
                        engine->descent.decay);
   }
+}
+
+void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles,
+                        uint32_t group, int accumulate) {
+  const uint64_t begin = bdag_trace_begin(engine);
+  backward_task(engine, task, first_tile, tiles, group, accumulate);
+  bdag_trace_end(engine, begin, BDAG_TRACE_BACKWARD, task, first_tile, tiles, group);
 }

@@ -1,6 +1,6 @@
 /* The end of a backward pass: gradient buffers are summed into the first by a fixed tree, so that the
  * result does not depend on who ran what; slots become parameters in indirect plans. */
-#include "runtime/engine_internal.h"
+#include "runtime/trace_internal.h"
 
 #define CHUNK 8192u
 
@@ -14,6 +14,7 @@ static void add_double(double *restrict to, const double *restrict from, uint64_
 
 /* The whole tree for slots first …: buffer 0 += 1, 2 += 3, …; 0 += 2, … */
 static void reduce_chunk(bdag_engine *engine, uint64_t first, uint64_t count) {
+  const uint64_t begin = bdag_trace_begin(engine);
   for (uint32_t step = 1; step < engine->pass_groups; step *= 2)
     for (uint32_t g = 0; g + step < engine->pass_groups; g += 2 * step) {
       char *to = bdag_gradient_of(engine, g) + first * engine->element;
@@ -24,6 +25,7 @@ static void reduce_chunk(bdag_engine *engine, uint64_t first, uint64_t count) {
         add_double((double *)to, (const double *)from, count);
     }
   if (engine->descent.wanted) bdag_descend_live(engine, first, count);
+  bdag_trace_end(engine, begin, BDAG_TRACE_REDUCE, BDAG_NO_TASK, 0, 0, 0);
 }
 
 /* ∂L/∂parameter = Σ over its uses of scale · ∂L/∂slot, in double, in the order of the uses. */
@@ -53,5 +55,9 @@ void bdag_reduce_share(bdag_engine *engine, uint32_t worker, uint32_t team) {
 void bdag_sum_uses_share(bdag_engine *engine, uint32_t worker, uint32_t team) {
   const uint64_t parameters = engine->plan->network_parameters;
   const uint64_t end = (worker + UINT64_C(1)) * parameters / team;
-  for (uint64_t p = worker * parameters / team; p < end; p++) gather_parameter(engine, p);
+  for (uint64_t p = worker * parameters / team; p < end;) {
+    const uint64_t begin = bdag_trace_begin(engine), next = p + CHUNK < end ? p + CHUNK : end;
+    for (; p < next; p++) gather_parameter(engine, p);
+    bdag_trace_end(engine, begin, BDAG_TRACE_REDUCE, BDAG_NO_TASK, 0, 0, 1);
+  }
 }
