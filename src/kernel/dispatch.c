@@ -12,6 +12,8 @@
   void bdag_##type##_union_single_##isa(const bdag_union_job *job);                                \
   void bdag_##type##_list_single_##isa(const bdag_list_job *job);                                  \
   void bdag_##type##_sweep_##isa(const bdag_sweep_job *job);                                       \
+  int bdag_##type##_bundle_pull_##isa(const bdag_bundle_job *job);                                 \
+  void bdag_##type##_bundle_grad_##isa(const bdag_bundle_job *job);                                \
   void bdag_##type##_weight_grad_##isa(const bdag_weight_grad_job *job);                           \
   void bdag_##type##_weight_grad_transposed_##isa(const bdag_weight_grad_job *job);                \
   void bdag_##type##_transpose_##isa(const void *from, size_t from_stride, void *to,               \
@@ -33,7 +35,8 @@
     isa_number, type_number, bdag_##type##_panel_##isa, bdag_##type##_union_panel_##isa,           \
         bdag_##type##_list_##isa, bdag_##type##_gather_##isa, bdag_##type##_panel_single_##isa,    \
         bdag_##type##_union_single_##isa, bdag_##type##_list_single_##isa,                         \
-        bdag_##type##_sweep_##isa, bdag_##type##_weight_grad_##isa,                                \
+        bdag_##type##_sweep_##isa, bdag_##type##_bundle_pull_##isa,                                \
+        bdag_##type##_bundle_grad_##isa, bdag_##type##_weight_grad_##isa,                          \
         bdag_##type##_weight_grad_transposed_##isa, bdag_##type##_transpose_##isa,                 \
         bdag_##type##_row_sum_##isa, bdag_##type##_finite_##isa, bdag_##type##_descend_##isa,      \
         bdag_##type##_activate_##isa, bdag_##type##_derive_##isa, bdag_##type##_loss_##isa         \

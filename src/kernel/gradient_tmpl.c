@@ -177,7 +177,7 @@ typedef struct bdag_waiting {
 } bdag_waiting;
 
 INLINE void store_sums(const bdag_sweep_job *job, bdag_waiting *waiting, const int accumulate) {
-  real *gradient = (real *)job->gradient + waiting->first;
+  real *gradient = (real *)job->gradient + (waiting->first - job->offset[0]);
   const vec sums = sums_of(waiting->dot);
   if (waiting->waiting == LANES) {
     vec_storeu(gradient, accumulate ? vec_add(vec_loadu(gradient), sums) : sums);
@@ -217,7 +217,7 @@ INLINE void sweep_row(const bdag_sweep_job *job, bdag_waiting *waiting, uint32_t
         __builtin_prefetch((const char *)next + byte, 0, 3);
     }
     const real *row = in_grad + job->successor[e] * job->row_stride;
-    const vec w = vec_set1(((const real *)job->weights)[e]);
+    const vec w = vec_set1(((const real *)job->weights)[e - job->offset[0]]);
     vec dot[2] = {vec_zero(), vec_zero()};
     for (int j = 0; j < vectors; j++) {
       vec g = vec_loadu(row + j * LANES);

@@ -59,10 +59,10 @@ typedef struct bdag_list_job {
 
 /* The one-sweep backward kernel: for each row u = row[i], over its successors v (entries offset[i] …):
  * out_grad(u) += weights[entry] · in_grad(v) and gradient[entry] (+)= ⟨out(u), in_grad(v)⟩, so that
- * in_grad(v) is read once for both. */
+ * in_grad(v) is read once for both. Weights and gradients count from entry offset[0] on. */
 typedef struct bdag_sweep_job {
-  const void *weights; /* by entry */
-  void *gradient;      /* by entry; NULL: not wanted, then out_grad is */
+  const void *weights;
+  void *gradient; /* NULL: not wanted, then out_grad is */
   const uint32_t *successor;
   const uint64_t *offset; /* [rows + 1], ascending */
   const uint32_t *row;    /* [rows] */
@@ -77,6 +77,24 @@ typedef struct bdag_sweep_job {
   uint32_t ahead; /* as for lists */
   uint64_t limit;
 } bdag_sweep_job;
+
+/* Neurons that share most of their successors, backward. The pull is of one tile:
+ * out_grad(row[i]) (+)= Σ_k weights[k·rows + i] · in_grad(successor[k]); the gradient over several:
+ * gradient[k·rows + i] (+)= Σ_tile ⟨out(row[i]), in_grad(successor[k])⟩. */
+typedef struct bdag_bundle_job {
+  const void *weights; /* [successors][rows], 0 where no edge is */
+  void *gradient;      /* the same; also written where no edge is */
+  const uint32_t *successor, *row;
+  uint32_t successors, rows; /* rows: 2 or BDAG_BUNDLE_ROWS */
+  uint64_t row_limit;        /* entries of `row` that may be looked at, to prefetch */
+  const void *out, *in_grad; /* of the first tile */
+  void *out_grad;
+  size_t row_stride, tile_step; /* elements from row to row, and from tile to tile */
+  uint32_t tiles;
+  size_t count, last_count; /* elements a row, and in the last tile */
+  int from_zero, accumulate;
+} bdag_bundle_job;
+#define BDAG_BUNDLE_ROWS 4
 
 /* Dense weight gradient over several tiles:
  * gradient[k·source_step + r] (+)= Σ_tile Σ_t in_grad_row(target + r)[t] · out_row(source[k])[t].
@@ -129,6 +147,8 @@ typedef struct bdag_kernels {
   void (*union_single)(const bdag_union_job *job);
   void (*list_single)(const bdag_list_job *job);
   void (*sweep)(const bdag_sweep_job *job);
+  int (*bundle_pull)(const bdag_bundle_job *job); /* returns whether all sums are finite */
+  void (*bundle_grad)(const bdag_bundle_job *job);
   void (*weight_grad)(const bdag_weight_grad_job *job);
   void (*weight_grad_transposed)(const bdag_weight_grad_job *job);
   /* to[c·to_stride + r] = from[r·from_stride + c] for r < rows, c < columns. */

@@ -61,6 +61,8 @@ void NAME(panel_single)(const bdag_panel_job *job);
 void NAME(union_single)(const bdag_union_job *job);
 void NAME(list_single)(const bdag_list_job *job);
 void NAME(sweep)(const bdag_sweep_job *job);
+int NAME(bundle_pull)(const bdag_bundle_job *job);
+void NAME(bundle_grad)(const bdag_bundle_job *job);
 void NAME(weight_grad)(const bdag_weight_grad_job *job);
 void NAME(weight_grad_transposed)(const bdag_weight_grad_job *job);
 void NAME(transpose)(const void *from, size_t from_stride, void *to, size_t to_stride, size_t rows,

@@ -23,6 +23,9 @@
  * rows they are pulled one by one, and it pays later. */
 #define PANEL_SHARE           0.33
 #define PANEL_SHARE_SCATTERED 0.75
+/* Neighbours that share nearly all sources cost about 9 cycles an edge as unions and bundles. */
+#define PANEL_SHARE_UNITED 0.75
+#define COST_UNITED        3.0
 /* Rows of a panel share that part of what the first one reads. */
 #define PANEL_OVERLAP 0.28
 
@@ -95,6 +98,51 @@ static void measure_rows(bdag_cut *cut, uint32_t until) {
     }
     cut->shared[row] = shared;
   }
+}
+
+static double union_cost(uint32_t sources, uint32_t targets, uint64_t edges) {
+  return sources * (COST_ROW + COST_WEIGHT * targets) / (double)(edges > 0 ? edges : 1);
+}
+
+/* Whether the first two rows may make a union: else none is begun. */
+static int worth_two(const bdag_cut *cut, uint32_t first) {
+  const bdag_plan *plan = cut->build->plan;
+  if (plan->options.amalgamation == BDAG_AMALGAMATE_FORCED || first + 1 >= plan->rows) return 1;
+  const uint32_t edges = list_of(cut->build, first).length + list_of(cut->build, first + 1).length;
+  return union_cost(edges - cut->shared[first + 1], 2, edges) < COST_LIST;
+}
+
+/* How many rows from `first` on are best computed together, by cost an edge. */
+static uint32_t union_rows(bdag_cut *cut, uint32_t first, uint32_t *union_sources,
+                           double *cost_an_edge) {
+  const bdag_plan *plan = cut->build->plan;
+  const uint32_t mark = ++cut->stamps;
+  uint32_t known = 0, best_rows = 1;
+  uint64_t edges = 0;
+  double best = COST_LIST;
+  *cost_an_edge = best;
+  if (!worth_two(cut, first)) return 1;
+  for (uint32_t r = 0; r < BDAG_UNION_TARGETS && first + r < plan->rows; r++) {
+    const bdag_row_list list = list_of(cut->build, first + r);
+    for (uint32_t k = 0; k < list.length; k++) {
+      const uint32_t source = list.edge[k].vertex;
+      if (source >= first || is_parallel(&list, k)) return best_rows;
+      if (cut->stamp[source] == mark) continue;
+      cut->stamp[source] = mark;
+      cut->column[known++] = source;
+    }
+    edges += list.length;
+    if (r == 0) continue;
+    const double cost = union_cost(known, r + 1, edges);
+    if (cost < best || plan->options.amalgamation == BDAG_AMALGAMATE_FORCED) {
+      best = *cost_an_edge = cost;
+      best_rows = r + 1;
+      *union_sources = known;
+    } else if (best_rows == 1 || cost > best * 1.05) {
+      break;
+    }
+  }
+  return best_rows;
 }
 
 /* How many rows from `first` on read most of what the first one reads. *same: lists are equal. */
@@ -178,6 +226,10 @@ static int compare_slots(const void *left, const void *right) {
   return a < b ? -1 : a > b;
 }
 
+void bdag_sort_slots(uint64_t *slots, uint64_t count) {
+  qsort(slots, count, sizeof *slots, compare_slots);
+}
+
 static void note_holes(bdag_cut *cut, bdag_panel *panel) {
   bdag_plan *plan = cut->build->plan;
   panel->hole = plan->holes;
@@ -192,7 +244,7 @@ static void note_holes(bdag_cut *cut, bdag_panel *panel) {
     }
   }
   panel->holes = (uint32_t)(plan->holes - panel->hole);
-  qsort(plan->hole + panel->hole, panel->holes, sizeof *plan->hole, compare_slots);
+  bdag_sort_slots(plan->hole + panel->hole, panel->holes);
   plan->padding += panel->holes;
 }
 
@@ -231,7 +283,8 @@ static void add_panel(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t col
   plan->panel[plan->panels++] = panel;
 }
 
-static double least_share(const bdag_cut *cut, uint32_t columns) {
+static double least_share(const bdag_cut *cut, uint32_t columns, int unites) {
+  if (unites) return PANEL_SHARE_UNITED;
   uint32_t consecutive = 0;
   for (uint32_t k = 1; k < columns; k++) consecutive += cut->column[k] == cut->column[k - 1] + 1;
   return consecutive * 5 >= columns * 4 ? PANEL_SHARE : PANEL_SHARE_SCATTERED;
@@ -246,11 +299,14 @@ static uint32_t cut_dense(bdag_cut *cut, uint32_t first) {
   int same;
   const uint32_t rows = dense_rows(cut, first, &same);
   if (rows < (same ? 4 : PANEL_STEP) && !(forced && rows > 1)) return 0;
+  uint32_t sources;
+  double cost;
+  union_rows(cut, first, &sources, &cost);
   uint64_t entries;
   const uint32_t columns = find_columns(cut, first, rows, &entries);
   if (columns < 4 && !(forced && columns > 0)) return 0;
   sort_columns(cut->column, columns);
-  if (!forced && (double)entries < least_share(cut, columns) * rows * columns) {
+  if (!forced && (double)entries < least_share(cut, columns, cost < COST_UNITED) * rows * columns) {
     /* half of these rows further on the same would be found */
     cut->hopeless = first + rows / 2;
     return 0;
@@ -260,49 +316,6 @@ static uint32_t cut_dense(bdag_cut *cut, uint32_t first) {
 }
 
 /* ---- Unions -------------------------------------------------------------------------------------- */
-
-static double union_cost(uint32_t sources, uint32_t targets, uint64_t edges) {
-  return sources * (COST_ROW + COST_WEIGHT * targets) / (double)(edges > 0 ? edges : 1);
-}
-
-/* Whether the first two rows may make a union: else none is begun. */
-static int worth_two(const bdag_cut *cut, uint32_t first) {
-  const bdag_plan *plan = cut->build->plan;
-  if (plan->options.amalgamation == BDAG_AMALGAMATE_FORCED || first + 1 >= plan->rows) return 1;
-  const uint32_t edges = list_of(cut->build, first).length + list_of(cut->build, first + 1).length;
-  return union_cost(edges - cut->shared[first + 1], 2, edges) < COST_LIST;
-}
-
-/* How many rows from `first` on are best computed together, by cost an edge. */
-static uint32_t union_rows(bdag_cut *cut, uint32_t first, uint32_t *union_sources) {
-  const bdag_plan *plan = cut->build->plan;
-  const uint32_t mark = ++cut->stamps;
-  uint32_t known = 0, best_rows = 1;
-  uint64_t edges = 0;
-  double best = COST_LIST;
-  if (!worth_two(cut, first)) return 1;
-  for (uint32_t r = 0; r < BDAG_UNION_TARGETS && first + r < plan->rows; r++) {
-    const bdag_row_list list = list_of(cut->build, first + r);
-    for (uint32_t k = 0; k < list.length; k++) {
-      const uint32_t source = list.edge[k].vertex;
-      if (source >= first || is_parallel(&list, k)) return best_rows;
-      if (cut->stamp[source] == mark) continue;
-      cut->stamp[source] = mark;
-      cut->column[known++] = source;
-    }
-    edges += list.length;
-    if (r == 0) continue;
-    const double cost = union_cost(known, r + 1, edges);
-    if (cost < best || plan->options.amalgamation == BDAG_AMALGAMATE_FORCED) {
-      best = cost;
-      best_rows = r + 1;
-      *union_sources = known;
-    } else if (best_rows == 1 || cost > best * 1.05) {
-      break;
-    }
-  }
-  return best_rows;
-}
 
 static void add_union(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t sources) {
   bdag_build *build = cut->build;
@@ -399,6 +412,7 @@ static void add_runs(bdag_cut *cut, bdag_block *block) {
 static uint32_t listed_rows(bdag_cut *cut, uint32_t first) {
   const bdag_plan *plan = cut->build->plan;
   uint32_t rows = 1, sources;
+  double cost;
   while (rows < RUN_ROWS && first + rows < plan->rows) {
     const uint32_t row = first + rows;
     const bdag_row_list list = list_of(cut->build, row);
@@ -406,7 +420,7 @@ static uint32_t listed_rows(bdag_cut *cut, uint32_t first) {
     if (list.length > 0 && list.edge[list.length - 1].vertex >= first) break;
     int same;
     if (list.length >= 4 && dense_rows(cut, row, &same) >= 4) break;
-    if (union_rows(cut, row, &sources) > 1) break;
+    if (union_rows(cut, row, &sources, &cost) > 1) break;
     rows++;
   }
   return rows;
@@ -418,10 +432,11 @@ static uint32_t cut_block(bdag_cut *cut, uint32_t first) {
                      plan->options.amalgamation != BDAG_AMALGAMATE_OFF;
   bdag_block block = {.row = first, .panel = plan->panels, .first_union = plan->unions};
   uint32_t sources = 0;
+  double cost;
   if (first + AHEAD / 2 > cut->measured) measure_rows(cut, first + AHEAD);
   if (merges) block.rows = cut_dense(cut, first);
   if (merges && block.rows == 0) {
-    block.rows = union_rows(cut, first, &sources);
+    block.rows = union_rows(cut, first, &sources, &cost);
     if (block.rows > 1)
       add_union(cut, first, block.rows, sources);
     else

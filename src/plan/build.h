@@ -56,6 +56,8 @@ bdag_status bdag_enumerate(bdag_build *build, bdag_error *error);
 bdag_status bdag_build_rows(bdag_build *build, bdag_error *error);
 /* Blocks, dense panels, unions and lists of the forward pass. */
 bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error);
+/* Sorts slots in place. */
+void bdag_sort_slots(uint64_t *slots, uint64_t count);
 /* Pulls and sweeps of the backward pass, in its order, with their tasks; slots of irregular edges. */
 bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error);
 /* Forward tasks, and the dependencies of tasks in both directions. */

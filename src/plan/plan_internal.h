@@ -68,6 +68,14 @@ typedef struct bdag_pull_group {
   uint8_t from_zero; /* nothing stands in out_grad before */
 } bdag_pull_group;
 
+/* Rows at consecutive positions of plan->sweep_row that share most of their successors, backward: entries
+ * entry … of plan->sweep_successor are the successors of all. The weight of successor k and row r has
+ * slot + k·rows + r; holes hold 0. */
+typedef struct bdag_bundle {
+  uint64_t first, entry, slot, hole;
+  uint32_t rows, successors, holes;
+} bdag_bundle;
+
 /* Positions in plan->sweep_row of rows that do not depend on each other, with one activation: first
  * the sweep over their out-edges, then σ′. */
 typedef struct bdag_sweep_group {
@@ -76,6 +84,8 @@ typedef struct bdag_sweep_group {
   uint32_t activation;
   double activation_parameter;
   uint8_t from_zero, consecutive, swept; /* out_grad starts at 0; rows ascend by 1; has out-edges */
+  uint32_t bundle, bundles;              /* if there are any, all of its out-edges are in them */
+  uint64_t slot, slots;                  /* of its out-edges */
 } bdag_sweep_group;
 
 typedef enum bdag_task_kind {
@@ -166,8 +176,9 @@ struct bdag_plan {
   uint64_t swept; /* rows in sweep_row */
   uint32_t *sweep_row;
   uint64_t *sweep_offset;    /* [swept + 1] entries */
-  uint32_t *sweep_successor; /* by entry; entry e has slot edge_base + 1 + e */
-  uint32_t sweeps, pulls;
+  uint32_t *sweep_successor; /* by entry; slots in the same order but for bundles */
+  uint32_t sweeps, pulls, bundles;
+  bdag_bundle *bundle;
   bdag_sweep_group *sweep;
   bdag_pull_group *pull;
   uint64_t terms;
@@ -182,7 +193,7 @@ struct bdag_plan {
   /* slots: 16 zeros, biases (of row r: bias_slot + r − first_neuron), panels, a zero (edge_base), edges
    * in the order of the sweep, edges that do not reach Loss */
   uint64_t edges, slot_count, state_count;
-  uint64_t bias_slot, panel_slot, edge_base, live_entries;
+  uint64_t bias_slot, panel_slot, edge_base, live_entries, live_slots;
   int indirect;
   bdag_parameter_run *parameter_run; /* edge → parameter, a copy of the network's */
   uint64_t parameter_runs;

@@ -63,6 +63,7 @@ void bdag_plan_release(bdag_plan *plan) {
   bdag_free(context, plan->list_slot);
   bdag_free(context, plan->sweep_row);
   bdag_free(context, plan->sweep_offset);
+  bdag_free(context, plan->bundle);
   bdag_free(context, plan->sweep_successor);
   bdag_free(context, plan->sweep);
   bdag_free(context, plan->pull);

@@ -214,7 +214,7 @@ static int live_ranges(bdag_build *build, const uint8_t *live) {
   }
   if (!failed)
     failed = append_range(context, &plan->live_weight, &plan->live_weights, &weight_capacity,
-                          plan->edge_base + 1, plan->live_entries);
+                          plan->edge_base + 1, plan->live_slots);
   for (uint32_t row = plan->first_neuron; row < plan->rows && !failed; row++)
     if (plan->reaches[row] && plan->has_bias[row])
       failed = append_range(context, &plan->live_bias, &plan->live_biases, &bias_capacity,

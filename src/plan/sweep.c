@@ -2,6 +2,7 @@
  * dense panels, then the sweeps over irregular out-edges, rows with similar successors side by side;
  * then the weight gradients of panels whose targets are all done. Irregular edges get their slots in the
  * order in which the sweep meets them. May include base and network. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "plan/build.h"
@@ -23,10 +24,14 @@ typedef struct bdag_backward {
   bdag_member *member;
   uint32_t *out_offset; /* [rows + 1] irregular out-edges of a row, targets ascending: */
   uint32_t *out_length;
-  bdag_half_edge *out; /* target row; `edge` is the place in the target's list */
-  uint32_t *order;     /* [rows] rows of the range at hand */
+  bdag_half_edge *out;                  /* target row; `edge` is the place in the target's list */
+  uint32_t *order;                      /* [rows] rows of the range at hand */
+  uint32_t *stamp, *column, *successor; /* [rows] of the bundle at hand */
+  uint32_t stamps;
+  uint64_t swept_edges;
   bdag_similar_work similar;
-  uint64_t sweep_capacity, pull_capacity, term_capacity, task_capacity;
+  uint64_t sweep_capacity, pull_capacity, term_capacity, task_capacity, bundle_capacity,
+      hole_capacity;
   uint32_t panels_left; /* panels below it have no gradient task yet */
   int failed;
 } bdag_backward;
@@ -124,46 +129,174 @@ static int has_terms(const bdag_backward *b, uint32_t row) {
   return b->member_offset[row] < b->member_offset[row + 1];
 }
 
-static int sweeps_alike(const bdag_backward *b, const bdag_sweep_group *group, uint32_t row) {
+/* ---- Bundles and sweeps --------------------------------------------------------------------------- */
+
+/* Cycles, forward rows being in L2 and 64 samples of float32: an edge of a sweep; a successor of a bundle. */
+#define COST_EDGE    12.0
+#define COST_BUNDLE4 22.0
+#define COST_BUNDLE2 14.0
+
+static int same_activation(const bdag_plan *plan, uint32_t a, uint32_t b) {
+  return plan->activation[a] == plan->activation[b] &&
+         (plan->in_row[a] != BDAG_NO_ROW) == (plan->in_row[b] != BDAG_NO_ROW) &&
+         memcmp(&plan->activation_parameter[a], &plan->activation_parameter[b], sizeof(double)) ==
+             0;
+}
+
+static int starts_at_zero(const bdag_backward *b, uint32_t row) {
+  return !b->plan->in_loss[row] && !has_terms(b, row);
+}
+
+static int compare_rows(const void *left, const void *right) {
+  const uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+  return a < b ? -1 : a > b;
+}
+
+/* Successors of `rows` rows, ascending, into b->successor: their number, or 0 if the rows are not alike
+ * or one has parallel edges. */
+static uint32_t unite(bdag_backward *b, const uint32_t *order, uint32_t rows, uint64_t *edges) {
+  const uint32_t mark = ++b->stamps;
+  uint32_t known = 0;
+  *edges = 0;
+  for (uint32_t r = 0; r < rows; r++) {
+    const uint32_t row = order[r], length = b->out_length[row];
+    const bdag_half_edge *out = b->out + b->out_offset[row];
+    if (length == 0 || !same_activation(b->plan, row, order[0]) ||
+        starts_at_zero(b, row) != starts_at_zero(b, order[0]))
+      return 0;
+    for (uint32_t k = 0; k < length; k++) {
+      const uint32_t target = out[k].vertex;
+      if (k > 0 && target == out[k - 1].vertex) return 0;
+      if (b->stamp[target] == mark) continue;
+      b->stamp[target] = mark;
+      b->successor[known++] = target;
+    }
+    *edges += length;
+  }
+  return known;
+}
+
+/* How many rows from order[0] on are best taken together: 1, 2 or BDAG_BUNDLE_ROWS. */
+static uint32_t bundle_rows(bdag_backward *b, const uint32_t *order, uint32_t left) {
+  const bdag_plan_options *options = &b->plan->options;
+  if (options->granularity == BDAG_GRANULARITY_VERTEX ||
+      options->amalgamation == BDAG_AMALGAMATE_OFF)
+    return 1;
+  const int forced = options->amalgamation == BDAG_AMALGAMATE_FORCED;
+  for (uint32_t rows = BDAG_BUNDLE_ROWS; rows > 1; rows /= 2) {
+    uint64_t edges;
+    const uint32_t known = rows <= left ? unite(b, order, rows, &edges) : 0;
+    /* what a row starts from would be lost where padding meets numbers that are not finite */
+    if (!starts_at_zero(b, order[0]) && (uint64_t)known * rows != edges) continue;
+    const double cost = known * (rows == BDAG_BUNDLE_ROWS ? COST_BUNDLE4 : COST_BUNDLE2);
+    if (known > 0 && (forced || cost < COST_EDGE * (double)edges)) return rows;
+  }
+  return 1;
+}
+
+static void add_bundle(bdag_backward *b, const uint32_t *order, uint32_t rows) {
+  bdag_plan *plan = b->plan;
+  uint64_t edges, entry = plan->sweep_offset[plan->swept];
+  const uint32_t successors = unite(b, order, rows, &edges);
+  const uint64_t cells = (uint64_t)rows * successors;
+  if (grow(b, &plan->bundle, &b->bundle_capacity, plan->bundles, 1, sizeof *plan->bundle) ||
+      grow(b, &plan->hole, &b->hole_capacity, plan->holes, cells - edges, sizeof *plan->hole))
+    return;
+  qsort(b->successor, successors, sizeof *b->successor, compare_rows);
+  for (uint32_t k = 0; k < successors; k++) {
+    b->column[b->successor[k]] = k;
+    plan->sweep_successor[entry + k] = b->successor[k];
+  }
+  bdag_bundle bundle = {.first = plan->swept,
+                        .entry = entry,
+                        .slot = plan->edge_base + 1 + plan->live_slots,
+                        .hole = plan->holes,
+                        .rows = rows,
+                        .successors = successors};
+  for (uint32_t r = 0; r < rows; r++) {
+    const bdag_half_edge *out = b->out + b->out_offset[order[r]];
+    const uint32_t length = b->out_length[order[r]];
+    for (uint32_t k = 0; k < length; k++)
+      b->build->slot[out[k].edge] =
+          (uint32_t)(bundle.slot + (uint64_t)b->column[out[k].vertex] * rows + r);
+    uint32_t next = 0;
+    for (uint32_t k = 0; k < successors; k++) {
+      if (next < length && out[next].vertex == b->successor[k])
+        next++;
+      else
+        plan->hole[plan->holes++] = bundle.slot + (uint64_t)k * rows + r;
+    }
+    plan->sweep_row[plan->swept++] = order[r];
+    plan->sweep_offset[plan->swept] = entry + successors;
+  }
+  bundle.holes = (uint32_t)(plan->holes - bundle.hole);
+  bdag_sort_slots(plan->hole + bundle.hole, bundle.holes);
+  plan->padding += bundle.holes;
+  plan->live_slots += cells;
+  b->swept_edges += edges;
+  plan->bundle[plan->bundles++] = bundle;
+}
+
+static void add_sweep_row(bdag_backward *b, uint32_t row) {
+  bdag_plan *plan = b->plan;
+  uint64_t entry = plan->sweep_offset[plan->swept];
+  const bdag_half_edge *out = b->out + b->out_offset[row];
+  for (uint32_t k = 0; k < b->out_length[row]; k++, entry++) {
+    plan->sweep_successor[entry] = out[k].vertex;
+    b->build->slot[out[k].edge] = (uint32_t)(plan->edge_base + 1 + plan->live_slots++);
+  }
+  b->swept_edges += b->out_length[row];
+  plan->sweep_row[plan->swept++] = row;
+  plan->sweep_offset[plan->swept] = entry;
+}
+
+/* Whether a row, or a bundle that begins with it, can join a group. */
+static int joins(const bdag_backward *b, const bdag_sweep_group *group, uint32_t row, int bundled) {
   const bdag_plan *plan = b->plan;
   const uint32_t last = plan->sweep_row[group->first + group->rows - 1];
-  const int from_zero = !plan->in_loss[row] && !has_terms(b, row);
   const int swept = b->out_length[row] > 0;
-  if (plan->activation[row] != group->activation || from_zero != group->from_zero ||
-      swept != group->swept ||
-      (plan->in_row[row] != BDAG_NO_ROW) != (plan->in_row[last] != BDAG_NO_ROW) ||
-      memcmp(&plan->activation_parameter[row], &group->activation_parameter, sizeof(double)) != 0)
-    return 0;
-  return !swept || group->rows < GROUP_ROWS;
+  return same_activation(plan, row, last) && starts_at_zero(b, row) == group->from_zero &&
+         swept == group->swept && bundled == (group->bundles > 0) &&
+         (!swept || group->rows < GROUP_ROWS);
+}
+
+static bdag_sweep_group *open_group(bdag_backward *b, uint32_t row) {
+  bdag_plan *plan = b->plan;
+  if (grow(b, &plan->sweep, &b->sweep_capacity, plan->sweeps, 1, sizeof *plan->sweep)) return NULL;
+  bdag_sweep_group *group = &plan->sweep[plan->sweeps++];
+  *group = (bdag_sweep_group){.first = plan->swept,
+                              .activation = plan->activation[row],
+                              .activation_parameter = plan->activation_parameter[row],
+                              .from_zero = (uint8_t)starts_at_zero(b, row),
+                              .consecutive = 1,
+                              .swept = b->out_length[row] > 0,
+                              .bundle = plan->bundles,
+                              .slot = plan->edge_base + 1 + plan->live_slots};
+  return group;
 }
 
 /* Rows order[0] … order[count−1], which must not depend on each other unless `single`. */
 static void add_sweeps(bdag_backward *b, const uint32_t *order, uint32_t count, int single) {
   bdag_plan *plan = b->plan;
   const uint32_t first_group = plan->sweeps;
-  for (uint32_t i = 0; i < count; i++) {
-    const uint32_t row = order[i];
+  for (uint32_t i = 0, rows; i < count && !b->failed; i += rows) {
+    rows = single ? 1 : bundle_rows(b, order + i, count - i);
     bdag_sweep_group *group = plan->sweeps > first_group ? &plan->sweep[plan->sweeps - 1] : NULL;
-    if (group == NULL || single || !sweeps_alike(b, group, row)) {
-      if (grow(b, &plan->sweep, &b->sweep_capacity, plan->sweeps, 1, sizeof *plan->sweep)) return;
-      group = &plan->sweep[plan->sweeps++];
-      *group = (bdag_sweep_group){.first = plan->swept,
-                                  .activation = plan->activation[row],
-                                  .activation_parameter = plan->activation_parameter[row],
-                                  .from_zero = !plan->in_loss[row] && !has_terms(b, row),
-                                  .consecutive = 1,
-                                  .swept = b->out_length[row] > 0};
+    if (group == NULL || single || !joins(b, group, order[i], rows > 1))
+      group = open_group(b, order[i]);
+    if (group == NULL) return;
+    for (uint32_t r = 0; r < rows; r++)
+      if (group->rows + r > 0 &&
+          order[i + r] != (r > 0 ? order[i + r - 1] : plan->sweep_row[plan->swept - 1]) + 1)
+        group->consecutive = 0;
+    if (rows > 1) {
+      add_bundle(b, order + i, rows);
+      group->bundles++;
+    } else {
+      add_sweep_row(b, order[i]);
     }
-    if (group->rows > 0 && row != plan->sweep_row[plan->swept - 1] + 1) group->consecutive = 0;
-    group->rows++;
-    uint64_t entry = plan->sweep_offset[plan->swept];
-    const bdag_half_edge *out = b->out + b->out_offset[row];
-    for (uint32_t k = 0; k < b->out_length[row]; k++, entry++) {
-      plan->sweep_successor[entry] = out[k].vertex;
-      b->build->slot[out[k].edge] = (uint32_t)(plan->edge_base + 1 + entry);
-    }
-    plan->sweep_row[plan->swept++] = row;
-    plan->sweep_offset[plan->swept] = entry;
+    group->rows += rows;
+    group->slots = plan->edge_base + 1 + plan->live_slots - group->slot;
   }
 }
 
@@ -215,36 +348,39 @@ static void add_panel_tasks(bdag_backward *b, uint32_t row) {
   }
 }
 
-/* Rows first … end−1 that do not depend on each other, in tasks worth their cost. */
-static void add_range(bdag_backward *b, uint32_t first, uint32_t end, int is_input) {
-  bdag_plan *plan = b->plan;
-  const bdag_lists lists = {b->out_offset, b->out_length, &b->out[0].vertex, 2};
-  uint32_t count = 0;
-  int pulls = 0;
-  for (uint32_t row = first; row < end; row++) {
-    if (!plan->reaches[row]) continue;
-    b->order[count++] = row;
-    pulls |= has_terms(b, row);
-  }
-  if (!pulls && plan->options.amalgamation != BDAG_AMALGAMATE_OFF &&
-      bdag_order_similar(&b->similar, &lists, b->order, count))
-    b->failed = 1;
-  const uint32_t step = plan->options.granularity == BDAG_GRANULARITY_VERTEX ? 1
-                        : pulls                                              ? PULL_ROWS_STEP
-                                                                             : 1;
+/* Rows order[0] … order[count−1] in tasks worth their cost; with pulls they ascend. */
+static void cut_tasks(bdag_backward *b, const uint32_t *order, uint32_t count, int pulls,
+                      int is_input) {
+  const int vertex = b->plan->options.granularity == BDAG_GRANULARITY_VERTEX;
+  const uint32_t step = vertex ? 1 : pulls ? PULL_ROWS_STEP : BDAG_BUNDLE_ROWS;
   for (uint32_t begin = 0; begin < count && !b->failed;) {
     uint64_t edges = 0;
     uint32_t rows = 0;
     while (begin + rows < count &&
-           (rows == 0 || rows % step != 0 ||
-            (edges < TASK_EDGES && plan->options.granularity != BDAG_GRANULARITY_VERTEX))) {
-      const uint32_t row = b->order[begin + rows];
-      if (pulls && rows > 0 && row != b->order[begin + rows - 1] + 1) break;
+           (rows == 0 || rows % step != 0 || (edges < TASK_EDGES && !vertex))) {
+      const uint32_t row = order[begin + rows];
+      if (pulls && rows > 0 && row != order[begin + rows - 1] + 1) break;
       edges += b->out_length[row] + term_edges(b, row) + 8;
       rows++;
     }
-    add_rows_task(b, b->order + begin, rows, pulls, 0, is_input);
+    add_rows_task(b, order + begin, rows, pulls, 0, is_input);
     begin += rows;
+  }
+}
+
+/* Rows first … end−1 that do not depend on each other: those that pull from panels in their order, then
+ * the others, rows with similar successors side by side. */
+static void add_range(bdag_backward *b, uint32_t first, uint32_t end, int is_input) {
+  bdag_plan *plan = b->plan;
+  const bdag_lists lists = {b->out_offset, b->out_length, &b->out[0].vertex, 2};
+  for (int pulls = 1; pulls >= 0; pulls--) {
+    uint32_t count = 0;
+    for (uint32_t row = first; row < end; row++)
+      if (plan->reaches[row] && has_terms(b, row) == pulls) b->order[count++] = row;
+    if (!pulls && plan->options.amalgamation != BDAG_AMALGAMATE_OFF &&
+        bdag_order_similar(&b->similar, &lists, b->order, count))
+      b->failed = 1;
+    if (!b->failed) cut_tasks(b, b->order, count, pulls, is_input);
   }
 }
 
@@ -299,8 +435,8 @@ static void add_all(bdag_backward *b) {
 static void number_rest(bdag_backward *b) {
   bdag_build *build = b->build;
   bdag_plan *plan = b->plan;
-  uint64_t next = plan->edge_base + 1 + plan->live_entries;
-  plan->slot_count = next + build->edges - build->dense - plan->live_entries;
+  uint64_t next = plan->edge_base + 1 + plan->live_slots;
+  plan->slot_count = next + build->edges - build->dense - b->swept_edges;
   if (next == plan->slot_count) return;
   for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
     uint32_t length;
@@ -345,13 +481,17 @@ static int allocate(bdag_backward *b) {
   b->out_length = build->out_length;
   b->out = bdag_allocate_array(context, irregular, sizeof *b->out);
   b->order = bdag_allocate_array(context, rows, sizeof *b->order);
+  b->stamp = bdag_allocate_zeroed(context, rows, sizeof *b->stamp);
+  b->column = bdag_allocate_array(context, rows, sizeof *b->column);
+  b->successor = bdag_allocate_array(context, rows, sizeof *b->successor);
+  b->hole_capacity = plan->holes;
   plan->sweep_row = bdag_allocate_array(context, rows, sizeof *plan->sweep_row);
   plan->sweep_offset = bdag_allocate_zeroed(context, rows + 1, sizeof *plan->sweep_offset);
   plan->sweep_successor = bdag_allocate_array(context, irregular, sizeof *plan->sweep_successor);
   return bdag_similar_create(&b->similar, context, plan->rows, plan->rows) != 0 ||
          b->member_offset == NULL || b->member == NULL || b->out_offset == NULL || b->out == NULL ||
-         b->order == NULL || plan->sweep_row == NULL || plan->sweep_offset == NULL ||
-         plan->sweep_successor == NULL;
+         b->order == NULL || b->stamp == NULL || b->column == NULL || b->successor == NULL ||
+         plan->sweep_row == NULL || plan->sweep_offset == NULL || plan->sweep_successor == NULL;
 }
 
 bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error) {
@@ -370,5 +510,8 @@ bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error) {
   bdag_free(context, b.out_offset);
   bdag_free(context, b.out);
   bdag_free(context, b.order);
+  bdag_free(context, b.stamp);
+  bdag_free(context, b.column);
+  bdag_free(context, b.successor);
   return b.failed ? bdag_fail_memory(error) : number_edges(&b, error);
 }

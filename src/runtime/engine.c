@@ -157,15 +157,18 @@ static uint32_t choose_tile(const bdag_engine *engine) {
   return needed < TILE ? (uint32_t)needed : TILE;
 }
 
-/* Forward, rows that are still needed should stay in L2. Backward, dense panels gain by long sums; the
- * sweep gains by rows that stay in L2. The backward chunk decides sums: it depends on the plan only. */
+/* Forward, rows that are still needed should stay in L2. Backward, dense panels and bundles gain by
+ * long sums; the sweep gains by rows that stay in L2. The backward chunk decides sums: it depends on the plan only. */
 static void choose_chunks(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
   const uint64_t most = engine->tile < CHUNK_SAMPLES ? CHUNK_SAMPLES / engine->tile : 1;
   const uint64_t rows = plan->usual_reach * engine->tile * engine->element + 1;
   const uint64_t fitting = plan->context->machine.l2 / 2 / rows;
   engine->forward_tiles = (uint32_t)(fitting < 1 ? 1 : fitting < most ? fitting : most);
-  engine->chunk_tiles = plan->live_entries * 2 > plan->weight_edges ? 1 : (uint32_t)most;
+  uint64_t swept = 0;
+  for (uint32_t i = 0; i < plan->sweeps; i++)
+    if (plan->sweep[i].bundles == 0) swept += plan->sweep[i].slots;
+  engine->chunk_tiles = swept * 2 > plan->weight_edges ? 1 : (uint32_t)most;
 }
 
 bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,

@@ -48,8 +48,9 @@ static const char *biases_from(const bdag_step *step, uint32_t row) {
   return slots_from(step->engine, step->plan->bias_slot + row - step->plan->first_neuron);
 }
 
-static int is_hole(const bdag_plan *plan, const bdag_panel *panel, uint64_t slot) {
-  uint64_t low = panel->hole, high = panel->hole + panel->holes;
+/* Whether a slot is among the `holes` from `hole` on. */
+static int is_hole(const bdag_plan *plan, uint64_t hole, uint32_t holes, uint64_t slot) {
+  uint64_t low = hole, high = hole + holes;
   while (low < high) {
     const uint64_t middle = low + (high - low) / 2;
     if (plan->hole[middle] < slot)
@@ -57,7 +58,7 @@ static int is_hole(const bdag_plan *plan, const bdag_panel *panel, uint64_t slot
     else
       high = middle;
   }
-  return low < panel->hole + panel->holes && plan->hole[low] == slot;
+  return low < hole + holes && plan->hole[low] == slot;
 }
 
 /* One term of a sum, by the kernel that makes the others: what does not touch it stays bitwise equal. */
@@ -104,7 +105,7 @@ static void forward_without_padding(const bdag_step *step, const bdag_block *blo
       const bdag_panel *panel = &plan->panel[p];
       for (uint32_t k = 0; k < panel->sources; k++) {
         const uint64_t slot = panel->slot + (uint64_t)k * panel->step + row - panel->row;
-        if (!is_hole(plan, panel, slot))
+        if (!is_hole(plan, panel->hole, panel->holes, slot))
           add_term(step, target, slots_from(step->engine, slot), &plan->source[panel->list + k],
                    step->out);
       }
@@ -250,12 +251,13 @@ static void pull_without_padding(const bdag_step *step, const bdag_pull_group *g
   const bdag_plan *plan = step->plan;
   for (uint32_t r = 0; r < group->rows; r++) {
     char *target = step->out_grad + (group->row + r) * step->row_bytes;
-    set_row(step, target, step->engine->zeros);
+    if (group->from_zero) set_row(step, target, step->engine->zeros);
     for (uint32_t i = 0; i < group->terms; i++) {
       const bdag_pull_term *term = &plan->term[group->term + i];
       for (uint32_t k = 0; k < term->successors; k++) {
         const uint64_t slot = term->slot + (uint64_t)r * term->step + k;
-        if (!is_hole(plan, &plan->panel[term->panel], slot))
+        const bdag_panel *panel = &plan->panel[term->panel];
+        if (!is_hole(plan, panel->hole, panel->holes, slot))
           add_term(step, target, slots_from(step->engine, slot), plan->iota + term->successor + k,
                    step->in_grad);
       }
@@ -264,9 +266,25 @@ static void pull_without_padding(const bdag_step *step, const bdag_pull_group *g
 }
 
 /* out_grad of the group's rows: the sum over the targets of the panels that read them. */
+/* Whether padding of the group's panels would meet an in_grad that is not finite. */
+static int padding_leaks(const bdag_step *step, const bdag_pull_group *group) {
+  for (uint32_t i = 0; i < group->terms; i++) {
+    const bdag_pull_term *term = &step->plan->term[group->term + i];
+    const char *in_grad = step->in_grad + term->successor * step->row_bytes;
+    if (step->plan->panel[term->panel].holes > 0 && !rows_finite(step, in_grad, term->successors))
+      return 1;
+  }
+  return 0;
+}
+
 static void pull_group(const bdag_step *step, const bdag_pull_group *group) {
   const bdag_engine *engine = step->engine;
   const bdag_plan *plan = step->plan;
+  /* what Loss gave would be lost if the sums had to be done again */
+  if (!group->from_zero && padding_leaks(step, group)) {
+    pull_without_padding(step, group);
+    return;
+  }
   char *out_grad = step->out_grad + group->row * step->row_bytes;
   int padded = 0;
   for (uint32_t i = 0; i < group->terms; i++) {
@@ -287,7 +305,6 @@ static void pull_group(const bdag_step *step, const bdag_pull_group *group) {
     engine->kernels->panel(&job);
     padded |= plan->panel[term->panel].holes > 0;
   }
-  /* where Loss gave something the row starts from that, and NaN there is NaN anyway */
   if (padded && group->from_zero && !rows_finite(step, out_grad, group->rows))
     pull_without_padding(step, group);
 }
@@ -322,10 +339,11 @@ static void put(const bdag_step *step, char *gradient, uint64_t slot, double val
 static void masked_sweep(const bdag_step *step, const bdag_sweep_group *group, char *gradient,
                          int accumulate) {
   const bdag_plan *plan = step->plan;
+  uint64_t slot = group->slot;
   for (uint64_t i = group->first; i < group->first + group->rows; i++)
     for (uint64_t e = plan->sweep_offset[i]; e < plan->sweep_offset[i + 1]; e++)
-      put(step, gradient, plan->edge_base + 1 + e,
-          masked_dot(step, plan->sweep_successor[e], plan->sweep_row[i]), accumulate);
+      put(step, gradient, slot++, masked_dot(step, plan->sweep_successor[e], plan->sweep_row[i]),
+          accumulate);
 }
 
 /* The rest of out_grad and the weight gradients of irregular edges. */
@@ -334,10 +352,9 @@ static void sweep_group(const bdag_step *step, const bdag_sweep_group *group, ch
   const bdag_engine *engine = step->engine;
   const bdag_plan *plan = step->plan;
   const int masked = engine->has_left_out[step->tile];
-  const uint64_t slot = plan->edge_base + 1;
   const bdag_sweep_job job = {
-      .weights = slots_from(engine, slot),
-      .gradient = masked ? NULL : gradient + slot * engine->element,
+      .weights = slots_from(engine, group->slot),
+      .gradient = masked ? NULL : gradient + group->slot * engine->element,
       .successor = plan->sweep_successor,
       .offset = plan->sweep_offset + group->first,
       .row = plan->sweep_row + group->first,
@@ -355,6 +372,93 @@ static void sweep_group(const bdag_step *step, const bdag_sweep_group *group, ch
   };
   if (pulls || !masked) engine->kernels->sweep(&job);
   if (masked) masked_sweep(step, group, gradient, accumulate);
+}
+
+/* ---- Bundles ------------------------------------------------------------------------------------- */
+
+static bdag_bundle_job bundle_job(const bdag_step *step, const bdag_bundle *bundle) {
+  const bdag_engine *engine = step->engine;
+  const bdag_plan *plan = step->plan;
+  return (bdag_bundle_job){
+      .weights = slots_from(engine, bundle->slot),
+      .successor = plan->sweep_successor + bundle->entry,
+      .row = plan->sweep_row + bundle->first,
+      .successors = bundle->successors,
+      .rows = bundle->rows,
+      .row_limit = plan->swept - bundle->first,
+      .out = step->out,
+      .in_grad = step->in_grad,
+      .out_grad = step->out_grad,
+      .row_stride = engine->tile,
+      .tile_step = (size_t)plan->rows * engine->tile,
+      .tiles = 1,
+      .count = step->lanes,
+      .last_count = step->lanes,
+  };
+}
+
+static void pull_bundle_without_padding(const bdag_step *step, const bdag_bundle *bundle) {
+  const bdag_plan *plan = step->plan;
+  for (uint32_t r = 0; r < bundle->rows; r++) {
+    char *target = step->out_grad + plan->sweep_row[bundle->first + r] * step->row_bytes;
+    set_row(step, target, step->engine->zeros);
+    for (uint32_t k = 0; k < bundle->successors; k++) {
+      const uint64_t slot = bundle->slot + (uint64_t)k * bundle->rows + r;
+      if (!is_hole(plan, bundle->hole, bundle->holes, slot))
+        add_term(step, target, slots_from(step->engine, slot),
+                 plan->sweep_successor + bundle->entry + k, step->in_grad);
+    }
+  }
+}
+
+static void pull_bundle(const bdag_step *step, const bdag_bundle *bundle, int from_zero) {
+  bdag_bundle_job job = bundle_job(step, bundle);
+  job.from_zero = from_zero;
+  const int finite = step->engine->kernels->bundle_pull(&job);
+  if (!finite && bundle->holes > 0) pull_bundle_without_padding(step, bundle);
+}
+
+static void masked_bundle(const bdag_step *step, const bdag_bundle *bundle, char *gradient,
+                          int accumulate) {
+  const bdag_plan *plan = step->plan;
+  for (uint32_t k = 0; k < bundle->successors; k++)
+    for (uint32_t r = 0; r < bundle->rows; r++)
+      put(step, gradient, bundle->slot + (uint64_t)k * bundle->rows + r,
+          masked_dot(step, plan->sweep_successor[bundle->entry + k],
+                     plan->sweep_row[bundle->first + r]),
+          accumulate);
+}
+
+static void zero_holes(const bdag_engine *engine, uint64_t hole, uint32_t holes, char *gradient) {
+  for (uint64_t i = hole; i < hole + holes; i++)
+    memset(gradient + engine->plan->hole[i] * engine->element, 0, engine->element);
+}
+
+/* How many tiles from first_tile on hold no left-out samples. */
+static uint64_t whole_tiles(const bdag_engine *engine, uint64_t first_tile, uint64_t most) {
+  uint64_t tiles = 0;
+  while (tiles < most && !engine->has_left_out[first_tile + tiles]) tiles++;
+  return tiles;
+}
+
+static void bundle_gradients(bdag_engine *engine, const bdag_bundle *bundle, uint64_t first_tile,
+                             uint64_t tiles, char *gradient, int accumulate) {
+  for (uint64_t done = 0, some; done<tiles; done += some> 0 ? some : 1) {
+    const bdag_step step = step_of(engine, first_tile + done);
+    some = whole_tiles(engine, first_tile + done, tiles - done);
+    if (some == 0) {
+      masked_bundle(&step, bundle, gradient, accumulate || done > 0);
+      continue;
+    }
+    bdag_bundle_job job = bundle_job(&step, bundle);
+    job.gradient = gradient + bundle->slot * engine->element;
+    job.tiles = (uint32_t)some;
+    job.count = engine->tile;
+    job.last_count = bdag_tile_lanes(engine, first_tile + done + some - 1);
+    job.accumulate = accumulate || done > 0;
+    engine->kernels->bundle_grad(&job);
+  }
+  zero_holes(engine, bundle->hole, bundle->holes, gradient);
 }
 
 /* in_grad = out_grad · σ′ with the user's σ′; 0 where out_grad is 0, whatever σ′ is. */
@@ -413,28 +517,62 @@ static void bias_gradients(const bdag_step *step, const bdag_sweep_group *group,
   }
 }
 
-static void backward_rows(const bdag_step *step, const bdag_task *task, char *gradient,
-                          int accumulate) {
-  const bdag_engine *engine = step->engine;
-  const bdag_plan *plan = step->plan;
+/* σ′ and bias gradients of a group, whose out_grad is complete. */
+static void finish_group(const bdag_step *step, const bdag_task *task,
+                         const bdag_sweep_group *group, char *gradient, int accumulate, int pulls) {
+  const uint32_t *rows = step->plan->sweep_row + group->first;
+  if (!task->is_input) {
+    derive_group(step, group);
+    bias_gradients(step, group, gradient, accumulate);
+    return;
+  }
+  if (!pulls || step->in_grad == step->out_grad) return;
+  for (uint32_t r = 0; r < group->rows; r++)
+    memcpy(step->in_grad + rows[r] * step->row_bytes, step->out_grad + rows[r] * step->row_bytes,
+           step->row_bytes);
+}
+
+static void unbundled_group(const bdag_step *step, const bdag_sweep_group *group, char *gradient,
+                            int accumulate, int pulls) {
+  const uint32_t *rows = step->plan->sweep_row + group->first;
+  if (group->swept)
+    sweep_group(step, group, gradient, accumulate, pulls);
+  else
+    for (uint32_t r = 0; group->from_zero && pulls && r < group->rows; r++)
+      memset(step->out_grad + rows[r] * step->row_bytes, 0, step->row_bytes);
+}
+
+/* What the rows of one bundle share stays in L1 from the pulls to the gradients. */
+static void bundled_group(bdag_engine *engine, const bdag_sweep_group *group, uint64_t first_tile,
+                          uint64_t tiles, char *gradient, int accumulate, int pulls) {
+  for (uint32_t i = group->bundle; i < group->bundle + group->bundles; i++) {
+    const bdag_bundle *bundle = &engine->plan->bundle[i];
+    for (uint64_t tile = first_tile; pulls && tile < first_tile + tiles; tile++) {
+      const bdag_step step = step_of(engine, tile);
+      pull_bundle(&step, bundle, group->from_zero);
+    }
+    bundle_gradients(engine, bundle, first_tile, tiles, gradient, accumulate);
+  }
+}
+
+static void backward_rows(bdag_engine *engine, const bdag_task *task, uint64_t first_tile,
+                          uint64_t tiles, char *gradient, int accumulate) {
+  const bdag_plan *plan = engine->plan;
   const int pulls = !task->is_input || (engine->options.keep & BDAG_KEEP_INPUT_GRAD);
-  for (uint32_t i = 0; pulls && i < task->pulls; i++) pull_group(step, &plan->pull[task->pull + i]);
+  for (uint64_t tile = first_tile; pulls && tile < first_tile + tiles; tile++) {
+    const bdag_step step = step_of(engine, tile);
+    for (uint32_t i = 0; i < task->pulls; i++) pull_group(&step, &plan->pull[task->pull + i]);
+  }
   for (uint32_t i = task->first; i < task->first + task->count; i++) {
     const bdag_sweep_group *group = &plan->sweep[i];
-    const uint32_t *rows = plan->sweep_row + group->first;
-    if (group->swept)
-      sweep_group(step, group, gradient, accumulate, pulls);
-    else
-      for (uint32_t r = 0; group->from_zero && pulls && r < group->rows; r++)
-        memset(step->out_grad + rows[r] * step->row_bytes, 0, step->row_bytes);
-    if (!task->is_input) {
-      derive_group(step, group);
-      bias_gradients(step, group, gradient, accumulate);
+    if (group->bundles > 0)
+      bundled_group(engine, group, first_tile, tiles, gradient, accumulate, pulls);
+    for (uint64_t tile = first_tile; tile < first_tile + tiles; tile++) {
+      const bdag_step step = step_of(engine, tile);
+      const int adds = accumulate || tile > first_tile;
+      if (group->bundles == 0) unbundled_group(&step, group, gradient, adds, pulls);
+      finish_group(&step, task, group, gradient, adds, pulls);
     }
-    for (uint32_t r = 0; task->is_input && pulls && r < group->rows; r++)
-      if (step->in_grad != step->out_grad)
-        memcpy(step->in_grad + rows[r] * step->row_bytes,
-               step->out_grad + rows[r] * step->row_bytes, step->row_bytes);
   }
 }
 
@@ -474,28 +612,22 @@ static void panel_gradients(const bdag_step *step, const bdag_panel *panel, uint
     engine->kernels->weight_grad(&job);
 }
 
-static void zero_holes(const bdag_engine *engine, const bdag_panel *panel, char *gradient) {
-  for (uint64_t i = panel->hole; i < panel->hole + panel->holes; i++)
-    memset(gradient + engine->plan->hole[i] * engine->element, 0, engine->element);
-}
-
 static void backward_panels(bdag_engine *engine, const bdag_task *task, uint64_t first_tile,
                             uint64_t tiles, char *gradient, int accumulate) {
   for (uint32_t p = task->first; p < task->first + task->count; p++) {
     const bdag_panel *panel = &engine->plan->panel[p];
     for (uint64_t done = 0; done < tiles;) {
       const bdag_step step = step_of(engine, first_tile + done);
-      uint64_t some = 0;
-      while (done + some < tiles && some < engine->chunk_tiles &&
-             !engine->has_left_out[first_tile + done + some])
-        some++;
+      const uint64_t rest = tiles - done;
+      const uint64_t some = whole_tiles(engine, first_tile + done,
+                                        rest < engine->chunk_tiles ? rest : engine->chunk_tiles);
       if (some > 0)
         panel_gradients(&step, panel, some, gradient, accumulate || done > 0);
       else
         masked_panel(&step, panel, gradient, accumulate || done > 0);
       done += some > 0 ? some : 1;
     }
-    zero_holes(engine, panel, gradient);
+    zero_holes(engine, panel->hole, panel->holes, gradient);
     if (bdag_descends_after(engine, first_tile, tiles))
       bdag_descend_slots(engine, panel->slot, (uint64_t)panel->sources * panel->step,
                          engine->descent.decay);
@@ -511,15 +643,11 @@ static void backward_task(bdag_engine *engine, uint32_t task, uint64_t first_til
     backward_panels(engine, work, first_tile, tiles, gradient, accumulate);
     return;
   }
-  for (uint64_t tile = first_tile; tile < first_tile + tiles; tile++) {
-    const bdag_step step = step_of(engine, tile);
-    backward_rows(&step, work, gradient, accumulate || tile > first_tile);
-  }
+  backward_rows(engine, work, first_tile, tiles, gradient, accumulate);
   if (work->count > 0 && bdag_descends_after(engine, first_tile, tiles)) {
-    const bdag_sweep_group *last = &plan->sweep[work->first + work->count - 1];
-    const uint64_t begin = plan->sweep_offset[plan->sweep[work->first].first];
-    const uint64_t end = plan->sweep_offset[last->first + last->rows];
-    bdag_descend_slots(engine, plan->edge_base + 1 + begin, end - begin, engine->descent.decay);
+    const bdag_sweep_group *first = &plan->sweep[work->first], *last = first + work->count - 1;
+    bdag_descend_slots(engine, first->slot, last->slot + last->slots - first->slot,
+                       engine->descent.decay);
   }
 }
 

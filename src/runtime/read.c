@@ -109,7 +109,7 @@ static int slot_is_live(const bdag_plan *plan, uint64_t slot) {
     const uint64_t row = slot - plan->bias_slot + plan->first_neuron;
     return slot >= plan->bias_slot && row < plan->rows && plan->reaches[row] && plan->has_bias[row];
   }
-  if (slot >= plan->edge_base) return slot - plan->edge_base <= plan->live_entries;
+  if (slot >= plan->edge_base) return slot - plan->edge_base <= plan->live_slots;
   uint32_t low = 0, high = plan->panels;
   while (high - low > 1) {
     const uint32_t middle = low + (high - low) / 2;

@@ -65,8 +65,8 @@ static void draw(generator *random, sweep *x, uint32_t rows, uint32_t most, size
 static void run(const sweep *x, row_set out_grad, entry_set gradient, uint32_t first, uint32_t rows,
                 size_t t, size_t count) {
   const bdag_type type = x->kernels->type;
-  const bdag_sweep_job job = {.weights = x->weights,
-                              .gradient = x->dots ? gradient : NULL,
+  const bdag_sweep_job job = {.weights = plus(type, x->weights, x->offset[first]),
+                              .gradient = x->dots ? plus(type, gradient, x->offset[first]) : NULL,
                               .successor = x->successor,
                               .offset = x->offset + first,
                               .row = x->row + first,
