@@ -1,4 +1,4 @@
-/* backdag-bench: the command line. Verbs: list, run, scaling, compare, machine, peers. */
+/* backdag-bench: the command line. Verbs: list, run, scaling, scale, compare, machine, peers. */
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +6,7 @@
 #include "compare_reports.h"
 #include "peers.h"
 #include "profile.h"
+#include "scale_run.h"
 #include "scaling.h"
 #include "scaling_json.h"
 #include "schema.h"
@@ -14,6 +15,7 @@ static const char usage[] =
     "Usage: backdag-bench list [--schema]\n"
     "       backdag-bench run [OPTION...] [CASE|NETWORK-FILE...]\n"
     "       backdag-bench scaling [OPTION...] [CASE|NETWORK-FILE...]\n"
+    "       backdag-bench scale [OPTION...]\n"
     "       backdag-bench compare [--least SHARE] [--all] OLD.json NEW.json\n"
     "       backdag-bench machine [--ceilings SECONDS] [--json FILE]\n"
     "       backdag-bench peers [OPTION...] [CASE...]\n"
@@ -205,9 +207,9 @@ int main(int argc, char **argv) {
     const char *name;
     int (*run)(int argc, char **argv);
   } verbs[] = {
-      {"list", list_verb},       {"run", run_verb},         {"scaling", bench_scaling_verb},
-      {"compare", compare_verb}, {"machine", machine_verb}, {"profile", bench_profile_verb},
-      {"peers", peers_verb}};
+      {"list", list_verb},       {"run", run_verb},          {"scaling", bench_scaling_verb},
+      {"compare", compare_verb}, {"machine", machine_verb},  {"profile", bench_profile_verb},
+      {"peers", peers_verb},     {"scale", bench_scale_verb}};
   const char *verb = argc > 1 ? argv[1] : "";
   for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
     if (strcmp(verbs[i].name, verb) != 0) continue;
