@@ -3,8 +3,6 @@
 
 #include <hwloc.h>
 #include <omp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/cgroup.h"
@@ -14,15 +12,14 @@
  * nothing. Then its other parts ask the processors themselves, for which they bind the calling thread to
  * one after the other and back; with it they need not. */
 static int kernel_describes_processors(void) {
-  static const char *const names[] = {"package_cpus", "core_siblings", "core_cpus",
-                                      "thread_siblings"};
-  const char *const root = getenv("HWLOC_FSROOT");
-  char path[512];
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    snprintf(path, sizeof path, "%s/sys/devices/system/cpu/cpu0/topology/%s",
-             root != NULL ? root : "", names[i]);
-    if (access(path, R_OK) == 0) return 1;
-  }
+  static const char *const names[] = {
+      "/sys/devices/system/cpu/cpu0/topology/package_cpus",
+      "/sys/devices/system/cpu/cpu0/topology/core_siblings",
+      "/sys/devices/system/cpu/cpu0/topology/core_cpus",
+      "/sys/devices/system/cpu/cpu0/topology/thread_siblings",
+  };
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (access(names[i], R_OK) == 0) return 1;
   return 0;
 }
 

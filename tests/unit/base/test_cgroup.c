@@ -184,6 +184,47 @@ Test(cgroup, mount_points_with_spaces) {
   cr_assert_eq(bdag_cgroup_quota(root), 7);
 }
 
+/* ---- Tasks ---------------------------------------------------------------------------------------- */
+
+Test(cgroup, tasks_left_of_version_2) {
+  cr_assert_eq(bdag_cgroup_tasks_left(root), UINT64_MAX);
+  version_2("/a/b");
+  cr_assert_eq(bdag_cgroup_tasks_left(root), UINT64_MAX);
+  put("/sys/fs/cgroup/a/b/pids.max", "max\n");
+  put("/sys/fs/cgroup/a/b/pids.current", "7\n");
+  cr_assert_eq(bdag_cgroup_tasks_left(root), UINT64_MAX);
+  put("/sys/fs/cgroup/a/b/pids.max", "10\n");
+  cr_assert_eq(bdag_cgroup_tasks_left(root), 3);
+  put("/sys/fs/cgroup/a/pids.max", "100\n");
+  put("/sys/fs/cgroup/a/pids.current", "99\n");
+  cr_assert_eq(bdag_cgroup_tasks_left(root), 1);
+  put("/sys/fs/cgroup/a/pids.current", "120\n");
+  cr_assert_eq(bdag_cgroup_tasks_left(root), 0);
+}
+
+Test(cgroup, tasks_left_of_version_1) {
+  put("/proc/self/cgroup", "7:pids:/p\n4:cpu,cpuacct:/c\n");
+  put("/proc/self/mountinfo",
+      MOUNT_V1 "33 22 0:29 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n");
+  put("/sys/fs/cgroup/pids/p/pids.max", "64\n");
+  put("/sys/fs/cgroup/pids/p/pids.current", "14\n");
+  cr_assert_eq(bdag_cgroup_tasks_left(root), 50);
+  cr_assert_eq(bdag_cgroup_quota(root), UINT32_MAX);
+}
+
+Test(cgroup, damaged_files_do_not_limit_tasks) {
+  static const char *const texts[] = {"", "\n", "many", "-5", "max 5"};
+  version_2("/");
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    put("/sys/fs/cgroup/pids.max", texts[i]);
+    put("/sys/fs/cgroup/pids.current", "3\n");
+    cr_assert_eq(bdag_cgroup_tasks_left(root), UINT64_MAX, "%s", texts[i]);
+    put("/sys/fs/cgroup/pids.max", "10\n");
+    put("/sys/fs/cgroup/pids.current", texts[i]);
+    cr_assert_eq(bdag_cgroup_tasks_left(root), UINT64_MAX, "%s", texts[i]);
+  }
+}
+
 Test(cgroup, this_machine_answers) {
   cr_assert_geq(bdag_cgroup_quota(""), 1);
 }
