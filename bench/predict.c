@@ -17,20 +17,44 @@ double bench_karp_flatt(double speedup, uint32_t threads) {
   return (1.0 / speedup - share) / (1.0 - share);
 }
 
-double bench_overhead(double work, double seconds, uint32_t threads) {
-  const double paid = threads * seconds;
-  return work <= paid ? (paid - work) / paid : work > paid ? 0.0 : NAN;
+static double work_of(const bench_model *model) {
+  double work = 0.0;
+  for (uint64_t i = 0; i < model->pass_count; i++) work += model->passes[i].work;
+  return work;
+}
+
+void bench_model_fit(bench_model *model, double one) {
+  const double work = work_of(model);
+  model->rest = fmax(one - work, 0.0);
+  if (work <= one) return;
+  for (uint64_t i = 0; i < model->pass_count; i++) {
+    model->passes[i].work *= one / work;
+    model->passes[i].span *= one / work;
+    model->passes[i].burdened_span *= one / work;
+  }
+}
+
+static double seconds_of_pass(const bench_model *model, const bench_model_pass *pass,
+                              uint32_t threads) {
+  if (pass->serial || threads == 1) return pass->work;
+  const double greedy = fmax(pass->work - pass->span, 0.0) / threads + pass->burdened_span;
+  if (pass->tiles < 2) return greedy;
+  const double tiles = (double)pass->tiles;
+  const double buffers = fmin(tiles, threads);
+  const double shared = pass->work * ceil(tiles / threads) / tiles;
+  return fmin(greedy, shared + pass->reduce * (buffers - 1.0) / threads + 2.0 * model->release);
 }
 
 bench_prediction bench_predict(const bench_model *model, uint32_t threads, double one) {
-  const double span = model->burdened_span;
-  const double greedy = bench_bound_greedy(model->work, span, threads);
+  bench_prediction p = {.threads = threads, .seconds = model->rest};
+  for (uint64_t i = 0; i < model->pass_count; i++)
+    p.seconds += seconds_of_pass(model, &model->passes[i], threads);
   const double moved = model->bandwidth > 0.0 ? model->bytes / model->bandwidth : 0.0;
-  bench_prediction p = {.threads = threads, .seconds = fmax(greedy, moved)};
-  if (moved > greedy)
+  p.limit = work_of(model) / threads >= 0.5 * p.seconds ? BENCH_LIMIT_WORK : BENCH_LIMIT_SPAN;
+  if (moved > p.seconds) {
+    p.seconds = moved;
     p.limit = BENCH_LIMIT_BANDWIDTH;
-  else
-    p.limit = greedy - span >= span ? BENCH_LIMIT_WORK : BENCH_LIMIT_SPAN;
+  }
   p.speedup = one / p.seconds;
   return p;
 }
@@ -40,7 +64,7 @@ void bench_predict_check(bench_scaling_case *c, const bench_model *model, double
   c->predictions_shown = 0;
   c->check_threads = 0;
   c->check_predicted = c->check_measured = c->check_error = NAN;
-  if (largest == NULL || largest->threads < 2 || !(model->work > 0.0)) return;
+  if (largest == NULL || largest->threads < 2 || !(work_of(model) > 0.0)) return;
   c->check_threads = largest->threads;
   c->check_measured = largest->median;
   c->check_predicted = bench_predict(model, largest->threads, c->points[0].median).seconds;

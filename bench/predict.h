@@ -17,18 +17,31 @@ double bench_bound_greedy(double work, double span, uint32_t threads);
 
 /* (1/speedup − 1/threads) / (1 − 1/threads); NaN for one thread. */
 double bench_karp_flatt(double speedup, uint32_t threads);
-/* Share of threads × seconds that is not `work`, 0 at least; NaN if either is unknown. */
-double bench_overhead(double work, double seconds, uint32_t threads);
 
-/* What a prediction is made of. */
+/* One pass of one network, on one thread. Its graph of tasks is as for the axis of vertices; across tiles
+ * it is `tiles` equal parts, after which gradient buffers are added. */
+typedef struct bench_model_pass {
+  int serial;                       /* so small that no team is entered, however many threads */
+  double work, span, burdened_span; /* seconds */
+  uint64_t tiles;                   /* 0 or 1: not this way */
+  double reduce;                    /* seconds to add one gradient buffer to another */
+} bench_model_pass;
+
+/* What a prediction is made of: passes that follow each other. */
 typedef struct bench_model {
-  double work, burdened_span; /* seconds */
-  double bytes;               /* moved by one pass */
+  uint64_t pass_count;
+  bench_model_pass *passes; /* [pass_count] */
+  double rest;              /* seconds that no thread can take off: outside of all tasks */
+  double release;           /* latency, seconds */
+  double bytes;             /* moved by all passes */
   double bandwidth; /* bytes/s of all cores out of the level that holds the bytes; 0 unknown */
 } bench_model;
 
-/* The greedy bound with the burdened span, but no less than bytes / bandwidth. `one` is the measured
- * time of one thread, for the speed-up. */
+/* Scales the passes and fills in `rest` so that one thread takes exactly `one` seconds. */
+void bench_model_fit(bench_model *model, double one);
+
+/* Each pass by the quicker of two ways: the greedy bound with the burdened span, or its tiles shared out;
+ * the sum no less than bytes / bandwidth. `one` is the measured time of one thread, for the speed-up. */
 bench_prediction bench_predict(const bench_model *model, uint32_t threads, double one);
 
 /* Fills in check_… and predictions_shown of a case from its largest point that is not oversubscribed:

@@ -24,6 +24,14 @@ typedef struct turn {
   int failed;
 } turn;
 
+/* What does not come from the times. */
+typedef struct findings {
+  int equal[BENCH_LIST + 1]; /* bitwise */
+  bench_traced traced[BENCH_LIST + 1];
+  bench_model model;
+  int known; /* the model */
+} findings;
+
 static double run_both(turn *t, uint64_t repetitions) {
   bench_subject *subject = t->subject;
   double (*const forward)(void *, uint64_t) = bench_subject_run(BENCH_FORWARD);
@@ -100,9 +108,20 @@ static void describe_turn(turn *t) {
   t->memory = t->subject->plan_bytes + t->subject->engine_bytes;
 }
 
+static void trace_turns(bench_scaling_run *run, bench_phase phase, const turn *turns,
+                        findings *found) {
+  uint32_t most = 0;
+  for (uint32_t t = 0; t < run->thread_count; t++) {
+    found->traced[t] = bench_scaling_trace(turns[t + 1].subject, phase);
+    if (run->threads[t] <= run->scaling->cores) most = t;
+  }
+  found->known =
+      bench_scaling_model(turns[0].subject, turns[most + 1].subject, phase, &found->model) == 0;
+}
+
 /* Several rounds with engines made anew: where arrays happen to lie is part of the noise. */
 static int measure(bench_scaling_run *run, bench_subject *subject, bench_phase phase,
-                   uint64_t batch, turn *turns, bench_traced *traced, bdag_error *error) {
+                   uint64_t batch, turn *turns, findings *found, bdag_error *error) {
   bench_settings serial = *run->settings;
   serial.axis = BDAG_AXIS_SERIAL;
   const uint64_t count = run->thread_count + 1;
@@ -119,9 +138,7 @@ static int measure(bench_scaling_run *run, bench_subject *subject, bench_phase p
       if (!failed) describe_turn(&turns[i]);
     }
     if (!failed) measure_round(run->settings, turns, count + 1);
-    if (!failed && round == 0)
-      for (uint64_t i = 1; i < count; i++)
-        traced[i - 1] = bench_scaling_trace(turns[i].subject, phase);
+    if (!failed && round == 0) trace_turns(run, phase, turns, found);
     for (uint64_t i = 0; i < count; i++) {
       bench_subject_release_clone(turns[i].subject);
       turns[i].subject = NULL;
@@ -153,7 +170,7 @@ static void fill_point(bench_scaling_run *run, bench_scaling_case *c, const benc
   p->speedup_serial = c->serial / s.median;
   p->efficiency = p->speedup / p->threads;
   p->karp_flatt = bench_karp_flatt(p->speedup, p->threads);
-  p->overhead = bench_overhead(c->work, s.median, p->threads);
+  p->overhead = traced->overhead;
   p->tasks = traced->tasks;
   p->task_seconds = traced->task_seconds;
   p->peak = row->peak > 0.0 ? row->peak : NAN;
@@ -180,40 +197,35 @@ static double bandwidth_of(const bench_machine *machine, double bytes, uint32_t 
   return level < 2 ? all * threads / ceilings->threads : all;
 }
 
-static void predict(bench_scaling_run *run, bench_scaling_case *c) {
+static void predict(bench_scaling_run *run, bench_scaling_case *c, bench_model *model) {
   static const uint32_t asked[] = {8, 32, 128, 512};
   const bench_scaling_point *largest = bench_scaling_largest(c);
-  bench_model model = {c->work, c->burdened_span, c->bytes, 0.0};
-  if (largest != NULL) model.bandwidth = bandwidth_of(run->machine, c->bytes, largest->threads);
-  bench_predict_check(c, &model, TOLERANCE);
-  if (!(c->work > 0.0)) return;
+  model->bytes = c->bytes;
+  model->bandwidth = bandwidth_of(run->machine, c->bytes, largest->threads);
+  bench_model_fit(model, c->points[0].median);
+  bench_predict_check(c, model, TOLERANCE);
   for (size_t i = 0; i < sizeof asked / sizeof *asked && c->prediction_count < 3; i++) {
     if (asked[i] <= run->scaling->cores) continue;
-    model.bandwidth = bandwidth_of(run->machine, c->bytes, asked[i]);
-    c->predictions[c->prediction_count++] = bench_predict(&model, asked[i], c->points[0].median);
+    model->bandwidth = bandwidth_of(run->machine, c->bytes, asked[i]);
+    c->predictions[c->prediction_count++] = bench_predict(model, asked[i], c->points[0].median);
   }
 }
 
-static void take_traced(bench_scaling_case *c, const bench_traced *traced, uint32_t count) {
-  c->work = c->span = c->burdened_span = c->release = c->parallelism = NAN;
-  /* Work from one thread, where nobody disturbs; the shape from the most threads. */
-  const bench_traced *one = &traced[0], *most = &traced[count - 1];
-  if (!(one->work > 0.0) || !(most->work > 0.0)) return;
-  c->work = one->work;
-  c->span = most->span;
-  c->burdened_span = most->burdened_span;
-  c->release = most->release;
+static void take_model(bench_scaling_case *c, const bench_model *model) {
+  c->work = c->span = c->burdened_span = 0.0;
+  for (uint64_t i = 0; i < model->pass_count; i++) {
+    c->work += model->passes[i].work;
+    c->span += model->passes[i].span;
+    c->burdened_span += model->passes[i].burdened_span;
+  }
+  c->release = model->release;
   c->parallelism = c->work / c->burdened_span;
 }
 
 static void fill_case(bench_scaling_run *run, bench_subject *subject, bench_scaling_case *c,
-                      bench_phase phase, const turn *turns, const bench_traced *traced,
-                      const int *equal) {
+                      bench_phase phase, const turn *turns, findings *found) {
   const bench_statistics serial = bench_describe(turns[0].seconds, turns[0].count);
   const turn *pace = &turns[run->thread_count + 1];
-  uint32_t calm = 0;
-  while (calm < run->thread_count && run->threads[calm] <= run->scaling->cores) calm++;
-  take_traced(c, traced, calm);
   c->serial = serial.median;
   c->serial_low = serial.quartile_low;
   c->serial_high = serial.quartile_high;
@@ -227,10 +239,12 @@ static void fill_case(bench_scaling_run *run, bench_subject *subject, bench_scal
     c->bytes = row.bytes;
     c->edge_samples = row.edge_samples;
     row.memory = turns[i].memory;
-    if (i > 0) fill_point(run, c, &row, &turns[i], &traced[i - 1], equal[i - 1]);
+    if (i > 0) fill_point(run, c, &row, &turns[i], &found->traced[i - 1], found->equal[i - 1]);
     append_row(run, &row, &turns[i], pace);
   }
-  predict(run, c);
+  if (!found->known) return;
+  take_model(c, &found->model);
+  predict(run, c, &found->model);
 }
 
 static bench_scaling_case *describe_case(bench_scaling_run *run, const bench_subject *subject,
@@ -279,18 +293,18 @@ static int run_phase(bench_scaling_run *run, bench_subject *subject, bench_phase
                      uint64_t batch) {
   bench_scaling_case *c = describe_case(run, subject, phase, batch);
   turn turns[ALTERNATIVES] = {0};
-  bench_traced traced[BENCH_LIST + 1] = {0};
-  int equal[BENCH_LIST + 1];
+  findings found = {0};
   bdag_error error = {0};
   c->valid = verify(run, subject, c, phase);
   if (c->valid) {
-    bench_scaling_compare_bits(run, subject, batch, phase != BENCH_FORWARD, equal);
-    c->valid = !measure(run, subject, phase, batch, turns, traced, &error);
+    bench_scaling_compare_bits(run, subject, batch, phase != BENCH_FORWARD, found.equal);
+    c->valid = !measure(run, subject, phase, batch, turns, &found, &error);
     for (uint32_t i = 0; i <= run->thread_count; i++) c->valid = c->valid && !turns[i].failed;
     if (!c->valid) snprintf(c->note, sizeof c->note, "a pass failed: %.150s", error.message);
   }
-  if (c->valid) fill_case(run, subject, c, phase, turns, traced, equal);
+  if (c->valid) fill_case(run, subject, c, phase, turns, &found);
   for (int i = 0; i < ALTERNATIVES; i++) bench_free(turns[i].seconds);
+  bench_free(found.model.passes);
   bench_progress_clear(run->settings);
   bench_scaling_print_case(stdout, c);
   fflush(stdout);

@@ -87,12 +87,14 @@ static void print_predictions(FILE *stream, const bench_scaling_case *c) {
     fputs(": off by more than 5 %, no predictions\n", stream);
     return;
   }
-  fputs("\n  predicted:", stream);
+  fputs("\n  predicted, threads:", stream);
   for (uint32_t i = 0; i < c->prediction_count; i++) {
     const bench_prediction *p = &c->predictions[i];
+    char speedup[12];
     print_seconds(predicted, p->seconds);
-    fprintf(stream, "%s %u threads %s = %.3g x (%s)", i > 0 ? "," : "", p->threads, predicted,
-            p->speedup, bench_limit_name(p->limit));
+    print_three(speedup, sizeof speedup, p->speedup);
+    fprintf(stream, "%s %u: %s, %s x (%s)", i > 0 ? ";" : "", p->threads, predicted, speedup,
+            bench_limit_name(p->limit));
   }
   fputc('\n', stream);
 }
@@ -168,6 +170,8 @@ void bench_scaling_print_rest(FILE *stream, const bench_scaling *scaling) {
         "and Flatt. ov%: share of threads x time that is no work of tasks. Last column: "
         "deterministic\n"
         "results bitwise equal (=) to those of 1 thread or not (!=).\n"
-        "Predictions are made by (work - span) / threads + span, no less than bytes / bandwidth.\n",
+        "Predictions: each pass by (work - span) / threads + burdened span or its tiles shared "
+        "out, all of\n"
+        "them no less than bytes / bandwidth of all cores; in brackets the largest part.\n",
         stream);
 }

@@ -38,12 +38,16 @@ void bench_scaling_compare_bits(bench_scaling_run *run, bench_subject *subject, 
 
 /* What the analysis of traced passes says; NaN and 0 where nothing was traced. */
 typedef struct bench_traced {
-  double work, span, burdened_span, release;
   uint64_t tasks;
   double task_seconds;
+  double overhead; /* share of the threads' time that is not work of tasks */
 } bench_traced;
-/* Traces passes of a configured subject; the median of a few by work. */
+/* Traces passes of a configured subject; the quickest of a few. Members follow each other. */
 bench_traced bench_scaling_trace(bench_subject *subject, bench_phase phase);
+/* What predictions are made of, without bytes and bandwidth, from the engines of the serial path and those
+ * of several threads. Returns 0; passes are to be released by bench_free in any case. */
+int bench_scaling_model(bench_subject *serial, bench_subject *parallel, bench_phase phase,
+                        bench_model *model);
 
 /* Grain of tasks against efficiency, for 1 thread and for the most. */
 void bench_scaling_metg_run(bench_scaling_run *run);

@@ -79,28 +79,65 @@ Test(predict, one_thread_takes_the_work) {
   assert_near(bench_bound_work_span(5.0, 2.0, 1), 5.0);
 }
 
-Test(predict, overhead_is_what_is_not_work) {
-  assert_near(bench_overhead(3.0, 2.0, 2), 0.25);
-  cr_assert(bench_overhead(5.0, 2.0, 2) == 0.0, "never negative");
-  cr_assert(isnan(bench_overhead(NAN, 2.0, 2)), "unknown work");
+/* A single pass without tiles, all of whose time is in tasks. */
+static bench_model model_of(bench_model_pass *pass, double work, double span, double bandwidth) {
+  *pass = (bench_model_pass){.work = work, .span = span, .burdened_span = span};
+  return (bench_model){.pass_count = 1, .passes = pass, .bytes = 50.0, .bandwidth = bandwidth};
 }
 
 Test(predict, the_limit_is_named) {
-  const bench_model model = {
-      .work = 100.0, .burdened_span = 1.0, .bytes = 50.0, .bandwidth = 100.0};
+  bench_model_pass pass;
+  bench_model model = model_of(&pass, 100.0, 1.0, 100.0);
   bench_prediction p = bench_predict(&model, 10, 100.0);
-  cr_assert(p.limit == BENCH_LIMIT_WORK, "10.9 s, of which 9.9 are shared");
+  cr_assert(p.limit == BENCH_LIMIT_WORK, "10.9 s, of which 10 are shared work");
   assert_near(p.seconds, 10.9);
   assert_near(p.speedup, 100.0 / 10.9);
   p = bench_predict(&model, 1000, 100.0);
   cr_assert(p.limit == BENCH_LIMIT_SPAN, "1.099 s, of which 1 is span");
-  const bench_model narrow = {
-      .work = 100.0, .burdened_span = 1.0, .bytes = 50.0, .bandwidth = 10.0};
-  p = bench_predict(&narrow, 1000, 100.0);
+  model.bandwidth = 10.0;
+  p = bench_predict(&model, 1000, 100.0);
   cr_assert(p.limit == BENCH_LIMIT_BANDWIDTH, "5 s to move the bytes");
   assert_near(p.seconds, 5.0);
-  const bench_model unknown = {.work = 100.0, .burdened_span = 1.0, .bytes = 50.0};
-  cr_assert(bench_predict(&unknown, 1000, 100.0).limit == BENCH_LIMIT_SPAN, "no cap is known");
+  model.bandwidth = 0.0;
+  cr_assert(bench_predict(&model, 1000, 100.0).limit == BENCH_LIMIT_SPAN, "no cap is known");
+}
+
+Test(predict, the_burden_counts_on_several_threads_only) {
+  bench_model_pass pass = {.work = 10.0, .span = 2.0, .burdened_span = 3.0};
+  const bench_model model = {.pass_count = 1, .passes = &pass};
+  assert_near(bench_predict(&model, 1, 10.0).seconds, 10.0);
+  assert_near(bench_predict(&model, 4, 10.0).seconds, 5.0);
+}
+
+Test(predict, tiles_are_shared_out_whole) {
+  bench_model_pass pass = {
+      .work = 12.0, .span = 12.0, .burdened_span = 12.0, .tiles = 4, .reduce = 0.9};
+  const bench_model model = {.pass_count = 1, .passes = &pass, .release = 0.5};
+  assert_near(bench_predict(&model, 2, 12.0).seconds, 6.0 + 0.45 + 1.0);
+  assert_near(bench_predict(&model, 3, 12.0).seconds, 6.0 + 0.6 + 1.0);
+  assert_near(bench_predict(&model, 8, 12.0).seconds, 3.0 + 0.9 * 3 / 8 + 1.0);
+  pass.span = pass.burdened_span = 0.5;
+  assert_near(bench_predict(&model, 8, 12.0).seconds, 11.5 / 8 + 0.5);
+}
+
+Test(predict, passes_follow_each_other) {
+  bench_model_pass passes[] = {{.work = 10.0, .span = 1.0, .burdened_span = 1.0},
+                               {.serial = 1, .work = 3.0, .span = 1.0, .burdened_span = 1.0}};
+  const bench_model model = {.pass_count = 2, .passes = passes, .rest = 0.25};
+  assert_near(bench_predict(&model, 3, 13.25).seconds, 4.0 + 3.0 + 0.25);
+}
+
+Test(predict, one_thread_takes_what_was_measured) {
+  bench_model_pass pass = {.work = 10.0, .span = 1.0, .burdened_span = 2.0};
+  bench_model model = {.pass_count = 1, .passes = &pass};
+  bench_model_fit(&model, 12.0);
+  assert_near(model.rest, 2.0);
+  assert_near(pass.work, 10.0);
+  bench_model_fit(&model, 5.0);
+  cr_assert(model.rest == 0.0, "work cannot be more than all");
+  assert_near(pass.work, 5.0);
+  assert_near(pass.burdened_span, 1.0);
+  assert_near(bench_predict(&model, 1, 5.0).seconds, 5.0);
 }
 
 static bench_scaling_case measured(double two, double four, int four_oversubscribed) {
@@ -113,7 +150,8 @@ static bench_scaling_case measured(double two, double four, int four_oversubscri
 }
 
 Test(predict, shown_only_within_the_tolerance) {
-  const bench_model model = {.work = 100.0, .burdened_span = 0.0};
+  bench_model_pass pass;
+  const bench_model model = model_of(&pass, 100.0, 0.0, 0.0);
   bench_scaling_case c = measured(50.0, 26.0, 0);
   bench_predict_check(&c, &model, 0.05);
   cr_assert(c.predictions_shown && c.check_threads == 4, "25 against 26");
@@ -127,7 +165,8 @@ Test(predict, shown_only_within_the_tolerance) {
 }
 
 Test(predict, oversubscribed_points_are_no_check) {
-  const bench_model model = {.work = 100.0, .burdened_span = 0.0};
+  bench_model_pass pass;
+  const bench_model model = model_of(&pass, 100.0, 0.0, 0.0);
   bench_scaling_case c = measured(50.0, 60.0, 1);
   bench_predict_check(&c, &model, 0.05);
   cr_assert(c.predictions_shown && c.check_threads == 2, "2 threads are the largest");
@@ -137,10 +176,14 @@ Test(predict, oversubscribed_points_are_no_check) {
 }
 
 Test(predict, nothing_is_shown_without_measured_work) {
-  const bench_model model = {.work = NAN, .burdened_span = NAN};
+  bench_model_pass pass;
+  bench_model model = model_of(&pass, NAN, NAN, 0.0);
   bench_scaling_case c = measured(50.0, 25.0, 0);
   bench_predict_check(&c, &model, 0.05);
   cr_assert(!c.predictions_shown, "no work, no prediction");
+  model.pass_count = 0;
+  bench_predict_check(&c, &model, 0.05);
+  cr_assert(!c.predictions_shown, "no passes, no prediction");
 }
 
 Test(predict, metg_is_interpolated) {
