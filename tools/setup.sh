@@ -3,7 +3,7 @@
 # and builds it. Sourced by bash scripts that use `set -euo pipefail`.
 
 packages=(meson ninja-build gcc pkg-config libc6-dev libcriterion-dev libhwloc-dev libsleef-dev
-  libjansson-dev zlib1g-dev)
+  libjansson-dev zlib1g-dev valgrind)
 modules=(criterion hwloc sleef jansson zlib)
 
 say() { printf '== %s\n' "$*" >&2; }
