@@ -31,7 +31,8 @@ typedef struct field {
 static const field report_fields[] = {
     {"format", STRING, "\"backdag-bench\""},
     {"schema", INTEGER, "version of this schema; it changes when a field changes its meaning"},
-    {"kind", STRING, "\"run\", or \"peers\" where rows of one case were measured interleaved"},
+    {"kind", STRING,
+     "\"run\", \"scaling\", or \"peers\" where rows of one case were measured interleaved"},
     {"machine", OBJECT, "on what the times were taken"},
     {"settings", OBJECT, "options of the command line"},
     {"rows", ARRAY, "one per case, phase, batch, number of threads and implementation"},
