@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compare_reports.h"
+#include "metg.h"
 #include "peers.h"
 #include "profile.h"
 #include "scale_run.h"
@@ -19,6 +20,7 @@ static const char usage[] =
     "       backdag-bench compare [--least SHARE] [--all] OLD.json NEW.json\n"
     "       backdag-bench machine [--ceilings SECONDS] [--json FILE]\n"
     "       backdag-bench peers [OPTION...] [CASE...]\n"
+    "       backdag-bench metg [OPTION...]\n"
     "       backdag-bench profile [-o FILE]\n"
     "\n"
     "run measures cases (without names the default set, \"all\" every one), scaling measures them "
@@ -206,10 +208,15 @@ int main(int argc, char **argv) {
   static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
-  } verbs[] = {
-      {"list", list_verb},       {"run", run_verb},          {"scaling", bench_scaling_verb},
-      {"compare", compare_verb}, {"machine", machine_verb},  {"profile", bench_profile_verb},
-      {"peers", peers_verb},     {"scale", bench_scale_verb}};
+  } verbs[] = {{"list", list_verb},
+               {"run", run_verb},
+               {"scaling", bench_scaling_verb},
+               {"metg", bench_metg_verb},
+               {"compare", compare_verb},
+               {"machine", machine_verb},
+               {"profile", bench_profile_verb},
+               {"peers", peers_verb},
+               {"scale", bench_scale_verb}};
   const char *verb = argc > 1 ? argv[1] : "";
   for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
     if (strcmp(verbs[i].name, verb) != 0) continue;
