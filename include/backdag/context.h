@@ -43,7 +43,7 @@ typedef struct bdag_context_options {
   const bdag_allocator *allocator; /* copied; NULL: malloc and free */
   bdag_log_callback log;           /* NULL: silence */
   void *log_user;
-  uint32_t threads;      /* 1..1024; 0: OMP_NUM_THREADS, else min(cgroup quota, cores allowed) */
+  uint32_t threads;      /* 1..1024; 0: see "Threads" below */
   int oversubscribe;     /* non-zero: more threads than allowed processors are accepted */
   bdag_isa isa;          /* AUTO: the environment variable BACKDAG_ISA, else the best */
   const char *synthetic; /* an hwloc synthetic topology to plan for, NULL: this machine */
@@ -53,11 +53,54 @@ typedef struct bdag_context_options {
 #define BDAG_CONTEXT_OPTIONS_INIT                                                                  \
   { sizeof(bdag_context_options), NULL, NULL, NULL, 0, 0, BDAG_ISA_AUTO, NULL, 0 }
 
+/* ---- Threads -------------------------------------------------------------------------------------
+ * How many: the option `threads`, else the first number of OMP_NUM_THREADS (at most the allowed
+ * processors), else the physical cores among the processors of the creating thread's CPU set, but no more
+ * than the CPU quota of its control groups (v1 and v2), rounded up. Hyper-threads are used only when
+ * asked for.
+ *
+ * Budget: that number is shared by everything that runs on the context at the same time. A pass takes
+ * its threads out of it for as long as it runs and waits for nobody. When fewer are left than its engine
+ * has, the number is halved until it fits, down to the calling thread, which it always has; it grows
+ * again when there has been room several times in a row, since teams of changing size are expensive. So
+ * P passes at once run at most threads + P − 1 threads. Small passes run on the calling thread, do not
+ * touch OpenMP and are not counted. To serve several requests side by side on a large machine, give each
+ * engine its share by its option `threads`. Engines that one thread uses in turn should have the same
+ * number.
+ *
+ * Calls from inside an OpenMP parallel region run on the calling thread.
+ *
+ * OpenMP keeps a pool of threads for each application thread that has run a parallel pass, until that
+ * thread ends; it is idle in between (OMP_WAIT_POLICY=passive: without spinning).
+ *
+ * Forks: a child of a process that had more than one thread when it forked runs its passes on the
+ * calling thread, with one warning through the log, because OpenMP's threads do not come along and
+ * libgomp would wait for them for ever. Contexts made before the first fork notice it; in a process
+ * without any, the caller's own use of OpenMP decides. A child of a process with one thread is as good as
+ * new. No pass may run on another thread while the process forks, if the child is to use that engine.
+ *
+ * Limits: OpenMP runtimes end the process when they cannot make a thread. Before a context is made, and
+ * before a pass needs more threads than its calling thread had so far, as many are made for a moment and
+ * ended; where the system does not allow that (RLIMIT_NPROC, pids.max, memory) the status is THREADS and
+ * the message or a warning in the log names the limits. A context that was not asked for a number takes
+ * what there is. What cannot be prevented: that others use up the limit in the microseconds after that,
+ * that OMP_STACKSIZE asks for more memory than there is, and that the runtime's own memory runs out.
+ *
+ * Binding: with `bind_threads` the threads of a pass, but never the calling one, are bound to a free
+ * processor each for as long as it runs, one a core first, and get back the mask that they had. Large
+ * engines are zeroed by the threads that will use them, so that on machines with several memory nodes
+ * their pages lie near; that works best with binding.
+ *
+ * hwloc describes the machine. Where the kernel does not (no /sys), it asks the processors, for which the
+ * thread that makes the context runs on each of them for a moment. Nothing is printed, unless HWLOC_
+ * variables ask for it. */
+
 /* Makes a context. `options` NULL means defaults. The context must outlive every object made with
  * it; release it with bdag_context_destroy.
  * Returns OK, INVALID_ARGUMENT (options of an unknown size, threads above 1024, an unknown synthetic
  * topology), UNSUPPORTED (an ISA that this processor or build lacks, also through BACKDAG_ISA),
- * THREADS (more threads than allowed processors without `oversubscribe`), OUT_OF_MEMORY.
+ * THREADS (more threads than allowed processors without `oversubscribe`, or than the system lets this
+ * process make), OUT_OF_MEMORY.
  * Thread-safe. */
 BDAG_API bdag_status bdag_context_create(bdag_context **context,
                                          const bdag_context_options *options, bdag_error *error);
@@ -65,7 +108,7 @@ BDAG_API bdag_status bdag_context_create(bdag_context **context,
 /* Releases a context; NULL is fine. No object made with it may still exist. */
 BDAG_API void bdag_context_destroy(bdag_context *context);
 
-/* Number of threads that a pass may use, 1..1024. Thread-safe. */
+/* Number of threads that all passes together may use, 1..1024. Thread-safe. */
 BDAG_API uint32_t bdag_context_threads(const bdag_context *context);
 
 /* Name of the instruction set in use: "baseline", "avx2", "avx512" or "neon". Static storage.

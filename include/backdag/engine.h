@@ -79,7 +79,8 @@ typedef struct bdag_engine_options {
   uint64_t max_batch; /* largest batch of a pass, ≥ 1 */
   uint32_t keep;      /* BDAG_KEEP_…; OUT, OUT_GRAD/IN_GRAD and WEIGHT_GRAD by default */
   bdag_axis axis;
-  uint32_t threads;  /* 0: the context's number */
+  uint32_t
+      threads; /* at most so many in a pass, 1..1024, and the context's number; 0: that number */
   int deterministic; /* non-zero: bitwise the same for every number of threads and axis */
   int flush_to_zero; /* 1 on, 0 off, −1: on for float32, off for float64 */
 } bdag_engine_options;
@@ -92,8 +93,10 @@ typedef struct bdag_engine_options {
   }
 
 /* Makes an engine. `options` NULL means defaults. Passes allocate nothing afterwards.
- * An engine belongs to one calling thread at a time; several engines may run at once on one plan and
- * one set of frozen weights.
+ * An engine belongs to one calling thread at a time, which may be another one later; several engines may
+ * run at once on one plan and one set of frozen weights, and share the context's threads (see there, also
+ * for forks and for limits on threads). Only bdag_engine_cancel may be called from other threads
+ * meanwhile.
  * Returns OK, INVALID_ARGUMENT, LIMIT, OUT_OF_MEMORY. */
 BDAG_API bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,
                                         const bdag_engine_options *options, bdag_error *error);
@@ -141,8 +144,11 @@ typedef struct bdag_backward_options {
 BDAG_API bdag_status bdag_backward_arrays(bdag_engine *engine, const bdag_weights *weights,
                                           const bdag_backward_options *options, double *loss);
 
-/* Asks the pass that runs on this engine to stop; it returns CANCELLED. May be called from any thread,
- * also when no pass runs (then it has no effect). */
+/* Asks the pass that runs on this engine to stop after the tasks that have begun; it returns CANCELLED,
+ * also when it had nothing left to do. Objects stay valid and the next pass is as if there had been none:
+ * a cancelled forward pass must be run again before a backward pass (ORDER), a cancelled backward pass
+ * leaves no gradients to read or to accumulate onto. Without a running pass it has no effect, also on the pass after it.
+ * Thread-safe, also from callbacks, as long as the engine exists. NULL is fine. */
 BDAG_API void bdag_engine_cancel(bdag_engine *engine);
 
 /* Where the last failed pass failed. */

@@ -398,6 +398,39 @@ static int cancel_before_a_pass_is_nothing(void) {
   return 0;
 }
 
+static void cancel_at_once(void *user) {
+  bdag_engine_cancel(user);
+}
+
+static int nothing_to_accumulate_onto(void) {
+  server_net net;
+  make(&net, 4, 0);
+  result expected = expected_of(&net), r = make_result(&net);
+  bdag_engine *engine = server_engine(&net, BDAG_AXIS_TILES, 0);
+  bdag_backward_options options = BDAG_BACKWARD_OPTIONS_INIT;
+  const bdag_array targets = {net.targets, BDAG_FLOAT32, net.width, 1};
+  options.targets = &targets;
+  options.accumulate = 1;
+  net.user = engine;
+  CHECK(passes_right(&net, engine, &expected));
+  net.watch = cancel_at_once;
+  CHECK(bdag_backward_arrays(engine, net.weights, &options, NULL) == BDAG_ERROR_CANCELLED);
+  net.watch = NULL;
+  CHECK(bdag_read_weight_grad(engine, 0, 1, r.gradient) == BDAG_ERROR_ORDER);
+  CHECK(bdag_backward_arrays(engine, net.weights, &options, NULL) == BDAG_OK);
+  CHECK(bdag_read_weight_grad(engine, 0, server_edges(&net), r.gradient) == BDAG_OK);
+  CHECK(memcmp(r.gradient, expected.gradient, server_edges(&net) * sizeof(float)) == 0);
+  /* and accumulating does accumulate */
+  CHECK(bdag_backward_arrays(engine, net.weights, &options, NULL) == BDAG_OK);
+  CHECK(bdag_read_weight_grad(engine, 0, server_edges(&net), r.gradient) == BDAG_OK);
+  CHECK(memcmp(r.gradient, expected.gradient, server_edges(&net) * sizeof(float)) != 0);
+  bdag_engine_destroy(engine);
+  free_result(&expected);
+  free_result(&r);
+  server_free(&net);
+  return 0;
+}
+
 typedef struct step_canceller {
   bdag_trainer *trainer;
   atomic_int left; /* calls until it cancels */
@@ -533,6 +566,7 @@ static const struct {
     {"too few tasks for a context", too_few_tasks_for_a_context},
     {"cancelled passes", cancelled_passes},
     {"cancelling before a pass is nothing", cancel_before_a_pass_is_nothing},
+    {"a cancelled pass is nothing to accumulate onto", nothing_to_accumulate_onto},
     {"cancelled steps change no weight", cancelled_steps_change_no_weight},
     {"workers are bound for the pass", workers_are_bound_for_the_pass},
 };
