@@ -24,6 +24,7 @@ int cmd_check_gradient(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_draw(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
 
 /* ---- Messages: one line on the standard error each; the failing ones return CLI_FAILED. ---------- */
 __attribute__((format(printf, 1, 2))) void cli_note(const char *format, ...);
@@ -125,6 +126,24 @@ uint64_t cli_random_below(cli_random *random, uint64_t bound); /* bound ≥ 1 */
 double cli_random_uniform(cli_random *random);                 /* [0, 1) */
 double cli_random_normal(cli_random *random);
 uint64_t cli_random_mix(uint64_t seed, uint64_t index); /* an independent seed */
+
+/* ---- One batch in memory ------------------------------------------------------------------------- */
+typedef struct cli_batch {
+  bdag_type type;
+  uint64_t count, inputs, targets;
+  void *x, *y; /* [count][inputs], [count][targets] */
+} cli_batch;
+
+/* Draws inputs from the standard normal distribution, and targets that fit the losses. Release the
+ * batch whether or not these succeed; it starts as zeros. */
+int cli_batch_draw(cli_batch *batch, const bdag_network *network, bdag_type type, uint64_t count,
+                   uint64_t seed);
+/* Takes the first samples of the data, at most `most`. */
+int cli_batch_load(cli_batch *batch, const bdag_network *network, const cli_source *source,
+                   bdag_type type, uint64_t most, int want_targets);
+void cli_batch_release(cli_batch *batch);
+bdag_array cli_batch_x(const cli_batch *batch);
+bdag_array cli_batch_y(const cli_batch *batch);
 
 /* ---- Results on the standard output, as aligned text or as one JSON object ----------------------- */
 typedef struct cli_result {

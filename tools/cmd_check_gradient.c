@@ -99,67 +99,6 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   return 0;
 }
 
-/* Samples in memory, contiguous: what a pass takes. */
-typedef struct batch {
-  uint64_t count, inputs, targets;
-  double *x, *y;
-} batch;
-
-static int batch_allocate(batch *b, const bdag_network *network, uint64_t count) {
-  b->count = count;
-  b->inputs = bdag_network_input_count(network);
-  b->targets = bdag_network_target_count(network);
-  b->x = calloc(count * b->inputs + 1, sizeof *b->x);
-  b->y = calloc(count * b->targets + 1, sizeof *b->y);
-  return b->x != NULL && b->y != NULL ? CLI_OK : cli_fail("out of memory");
-}
-
-static void draw_targets(double *y, uint64_t count, uint32_t kind, uint32_t vertices,
-                         cli_random *random) {
-  double sum = 0;
-  for (uint64_t j = 0; j < count; j++) {
-    if (kind == BDAG_CLASS_CROSS_ENTROPY)
-      y[j] = (double)cli_random_below(random, vertices);
-    else if (kind == BDAG_BINARY_CROSS_ENTROPY || kind == BDAG_DISTRIBUTION_CROSS_ENTROPY)
-      y[j] = cli_random_uniform(random);
-    else
-      y[j] = cli_random_normal(random);
-    sum += y[j];
-  }
-  for (uint64_t j = 0; j < count && kind == BDAG_DISTRIBUTION_CROSS_ENTROPY; j++) y[j] /= sum;
-}
-
-static void batch_draw(batch *b, const bdag_network *network, uint64_t seed) {
-  cli_random random = {cli_random_mix(seed, 5)};
-  for (uint64_t i = 0; i < b->count * b->inputs; i++) b->x[i] = cli_random_normal(&random);
-  for (uint64_t s = 0; s < b->count; s++)
-    for (uint32_t t = 0; t < bdag_network_loss_count(network); t++) {
-      bdag_loss_term term;
-      uint64_t first = 0, count = 0;
-      if (bdag_network_get_loss(network, t, &term, &first, &count) == BDAG_OK)
-        draw_targets(b->y + s * b->targets + first, count, term.kind, term.vertex_count, &random);
-    }
-}
-
-static int batch_load(batch *b, const cli_model *model, const arguments *a) {
-  cli_data data;
-  if (cli_data_load(&data, model->context, &a->source, BDAG_FLOAT64,
-                    bdag_network_input_count(model->network),
-                    bdag_network_target_count(model->network), 1) != CLI_OK)
-    return CLI_FAILED;
-  const bdag_samples *samples = &data.samples;
-  const uint64_t count = samples->count < a->samples ? samples->count : a->samples;
-  const int result = batch_allocate(b, model->network, count);
-  for (uint64_t s = 0; s < count && result == CLI_OK; s++) {
-    for (uint64_t j = 0; j < b->inputs; j++)
-      b->x[s * b->inputs + j] = cli_array_get(&samples->x, s, j);
-    for (uint64_t j = 0; j < b->targets; j++)
-      b->y[s * b->targets + j] = cli_array_get(&samples->targets, s, j);
-  }
-  cli_data_close(&data);
-  return result;
-}
-
 typedef struct checked {
   uint64_t parameter;
   double gradient, difference, error; /* error: relative, in units of the tolerance's base */
@@ -169,7 +108,7 @@ typedef struct checked {
 typedef struct check {
   const cli_model *model;
   bdag_engine *engine;
-  const batch *samples;
+  const cli_batch *samples;
   double floor; /* gradients count as at least that large */
 } check;
 
@@ -339,18 +278,16 @@ static int check_gradient(cli_model *model, const arguments *a) {
   const uint64_t all = bdag_network_parameter_count(model->network);
   if (all == 0) return cli_fail("%s: the network has no parameters", a->network);
   const uint64_t count = all < a->parameters ? all : a->parameters;
-  batch samples = {0};
+  cli_batch samples = {0};
   bdag_engine_options options = BDAG_ENGINE_OPTIONS_INIT;
   bdag_error error;
   check c = {model, NULL, &samples, 0};
   checked *list = calloc(count, sizeof *list);
   int result = list != NULL ? CLI_OK : cli_fail("out of memory");
   if (result == CLI_OK && a->source.data != NULL)
-    result = batch_load(&samples, model, a);
-  else if (result == CLI_OK) {
-    result = batch_allocate(&samples, model->network, a->samples);
-    if (result == CLI_OK) batch_draw(&samples, model->network, a->seed);
-  }
+    result = cli_batch_load(&samples, model->network, &a->source, BDAG_FLOAT64, a->samples, 1);
+  else if (result == CLI_OK)
+    result = cli_batch_draw(&samples, model->network, BDAG_FLOAT64, a->samples, a->seed);
   options.type = BDAG_FLOAT64;
   options.max_batch = samples.count;
   options.axis = a->compute.axis;
@@ -360,8 +297,7 @@ static int check_gradient(cli_model *model, const arguments *a) {
     result = cli_fail_error(&error);
   if (result == CLI_OK) result = compare(&c, a, list, count, all);
   bdag_engine_destroy(c.engine);
-  free(samples.x);
-  free(samples.y);
+  cli_batch_release(&samples);
   free(list);
   return result;
 }

@@ -14,6 +14,7 @@ static const cli_verb verbs[] = {
     {"info", "vertices, edges, depth, widths, parameters, memory", cmd_info, 0},
     {"convert", "rewrite a network as JSON or safetensors", cmd_convert, 0},
     {"draw", "draw a network as DOT or SVG", cmd_draw, 0},
+    {"trace", "when each task of a pass ran, and what more threads would give", cmd_trace, 1},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])
 

@@ -112,8 +112,9 @@ BDAG_API void bdag_trace_label(const bdag_trace *trace, const bdag_trace_record 
 
 typedef struct bdag_analysis_options {
   size_t size; /* set by the initialiser */
-  /* Which dependencies count. VERTICES: those between tasks. TILES: a chunk of tiles does its tasks one
-   * by one, chunks are independent (in deterministic mode, gradient buffers). AUTO: what the pass ran
+  /* Which dependencies count. VERTICES: those between tasks. TILES: chunks of tiles are independent, and
+   * more threads split them down to single tiles, so that the span is an equal part of the longest
+   * chunk; in deterministic mode those of a gradient buffer follow each other. AUTO: what the pass ran
    * on, for a serial one the axis with the shorter burdened span. SERIAL: all in a row. */
   bdag_axis axis;
   double release; /* seconds from the end of a task to the start of one that it released on another

@@ -131,14 +131,27 @@ static void mark(bdag_study *study, uint64_t first, uint64_t end) {
   for (uint64_t i = first; i < end; i++) study->marked[study->piece[i].index] = 1;
 }
 
+/* Tiles of a chain that more threads would share out among them; 1 where they may not. */
+static uint64_t tiles_of_chain(const bdag_study *study, const bdag_trace_pass *pass,
+                               uint64_t chain) {
+  const int by_group = study->trace->deterministic && pass->kind == BDAG_PASS_BACKWARD;
+  uint64_t tile = chain;
+  if (by_group) return 1;
+  while (tile < pass->tiles && study->chain[tile] == chain) tile++;
+  return tile > chain ? tile - chain : 1;
+}
+
 /* Units that do not depend on each other: the longest. */
-static double span_of_units(bdag_study *study, uint64_t first, uint64_t end) {
+static double span_of_units(bdag_study *study, const bdag_trace_pass *pass, bdag_axis axis,
+                            uint64_t first, uint64_t end) {
+  const int chained = axis == BDAG_AXIS_TILES && study->piece[first].stage == TASKS;
   double longest = -1;
   uint64_t best_first = first, best_end = first;
   for (uint64_t i = first; i < end;) {
     const uint64_t next = end_of_unit(study, i, end);
     double sum = 0;
     for (uint64_t k = i; k < next; k++) sum += duration(&study->piece[k]);
+    if (chained) sum /= (double)tiles_of_chain(study, pass, study->piece[i].unit);
     if (sum > longest) {
       longest = sum;
       best_first = i;
@@ -184,7 +197,7 @@ static bdag_finding study_pass(bdag_study *study, const bdag_trace_pass *pass, b
     if (axis == BDAG_AXIS_VERTICES && is_task(study->piece[i].entry))
       found.span += span_of_tasks(study, graph_of(study, pass), i, next, &burdened);
     else
-      found.span += burdened = span_of_units(study, i, next);
+      found.span += burdened = span_of_units(study, pass, axis, i, next);
     found.burdened += burdened + (i > first ? study->release : 0);
     i = next;
   }

@@ -3,7 +3,7 @@
 # shellcheck source=tests/cli/tap.sh
 . "$(dirname "$0")/tap.sh"
 
-verbs="new train evaluate predict check-gradient info convert draw"
+verbs="new train evaluate predict check-gradient info convert draw trace"
 
 run --help
 check "--help succeeds" succeeds "^Usage: backdag VERB"
