@@ -87,14 +87,15 @@ static void print_predictions(FILE *stream, const bench_scaling_case *c) {
     fputs(": off by more than 5 %, no predictions\n", stream);
     return;
   }
-  fputs("\n  predicted, threads:", stream);
+  static const char *const limits[] = {"work", "span", "bytes"};
+  fputs("\n  predicted at", stream);
   for (uint32_t i = 0; i < c->prediction_count; i++) {
     const bench_prediction *p = &c->predictions[i];
     char speedup[12];
     print_seconds(predicted, p->seconds);
     print_three(speedup, sizeof speedup, p->speedup);
-    fprintf(stream, "%s %u: %s, %s x (%s)", i > 0 ? ";" : "", p->threads, predicted, speedup,
-            bench_limit_name(p->limit));
+    fprintf(stream, "%s %u: %s %sx (%s)", i > 0 ? ";" : "", p->threads, predicted, speedup,
+            limits[p->limit]);
   }
   fputc('\n', stream);
 }
