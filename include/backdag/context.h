@@ -60,13 +60,12 @@ typedef struct bdag_context_options {
  * asked for.
  *
  * Budget: that number is shared by everything that runs on the context at the same time. A pass takes
- * its threads out of it for as long as it runs and waits for nobody. When fewer are left than its engine
- * has, the number is halved until it fits, down to the calling thread, which it always has; it grows
- * again when there has been room several times in a row, since teams of changing size are expensive. So
- * P passes at once run at most threads + P − 1 threads. Small passes run on the calling thread, do not
- * touch OpenMP and are not counted. To serve several requests side by side on a large machine, give each
- * engine its share by its option `threads`. Engines that one thread uses in turn should have the same
- * number.
+ * the threads of its engine out of it for as long as it runs; when fewer are left it runs on the calling
+ * thread alone, which it always has, and waits for nobody. So P passes at once run at most
+ * threads + P − 1 threads. Small passes run on the calling thread and do not touch OpenMP. To serve
+ * several requests side by side, give each engine its share by its option `threads`. Engines that one
+ * thread uses in turn should have the same number: OpenMP's pool of that thread is made anew for every
+ * change, and libomp 14 was seen to crash when several callers' teams changed size at the same time.
  *
  * Calls from inside an OpenMP parallel region run on the calling thread.
  *
