@@ -37,7 +37,9 @@ void bench_model_fit(bench_model *model, double one) {
 static double seconds_of_pass(const bench_model *model, const bench_model_pass *pass,
                               uint32_t threads) {
   if (pass->serial || threads == 1) return pass->work;
-  const double greedy = fmax(pass->work - pass->span, 0.0) / threads + pass->burdened_span;
+  const double burdened = fmax(pass->work - pass->span, 0.0) / threads + pass->burdened_span;
+  /* Released tasks stay where they are while nobody is hungry: the burden is never more than the gain. */
+  const double greedy = fmin(burdened, pass->work);
   if (pass->tiles < 2) return greedy;
   const double tiles = (double)pass->tiles;
   const double buffers = fmin(tiles, threads);

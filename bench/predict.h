@@ -40,8 +40,8 @@ typedef struct bench_model {
 /* Scales the passes and fills in `rest` so that one thread takes exactly `one` seconds. */
 void bench_model_fit(bench_model *model, double one);
 
-/* Each pass by the quicker of two ways: the greedy bound with the burdened span, or its tiles shared out;
- * the sum no less than bytes / bandwidth. `one` is the measured time of one thread, for the speed-up. */
+/* Each pass by the quickest of three ways: the greedy bound with the burdened span, its tiles shared out,
+ * or one thread; the sum no less than bytes / bandwidth. `one` is the measured time of one thread, for the speed-up. */
 bench_prediction bench_predict(const bench_model *model, uint32_t threads, double one);
 
 /* Fills in check_… and predictions_shown of a case from its largest point that is not oversubscribed:

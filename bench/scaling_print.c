@@ -25,7 +25,8 @@ static void print_seconds(char text[16], double seconds) {
 
 static void print_point(FILE *stream, const bench_scaling_case *c, const bench_scaling_point *p) {
   char time[16], iqr[12], rate[12], flops[12], peak[12], bytes[12], share[12], ratio[12],
-      memory[16], speedup[12], serial[12], efficiency[12], fraction[12], task[16], overhead[12];
+      memory[16], speedup[12], serial[12], efficiency[12], fraction[12], task[16], overhead[12],
+      tasks[12];
   const double spread = (p->quartile_high - p->quartile_low) / p->median;
   print_seconds(time, p->median);
   print_number(iqr, sizeof iqr, spread < 0.0995 ? "%.1f" : "%.0f", 100.0 * fmin(spread, 9.99));
@@ -44,12 +45,14 @@ static void print_point(FILE *stream, const bench_scaling_case *c, const bench_s
   print_three(serial, sizeof serial, p->speedup_serial);
   print_number(efficiency, sizeof efficiency, "%.0f", 100.0 * p->efficiency);
   print_number(fraction, sizeof fraction, "%.3f", p->karp_flatt);
+  print_number(tasks, sizeof tasks, p->tasks < 100000 ? "%.0f" : "%.0fk",
+               (double)p->tasks / (p->tasks < 100000 ? 1.0 : 1e3));
   print_seconds(task, p->task_seconds);
   print_number(overhead, sizeof overhead, "%.0f", 100.0 * p->overhead);
-  fprintf(stream, "%3u%c %7s %3s%c %5s %4s %4s %5s %6s %4s %6s %4s %4s %3s %6s %5.4g %7s %3s %s\n",
+  fprintf(stream, "%3u%c %7s %3s%c %5s %4s %4s %5s %6s %4s %6s %4s %4s %3s %6s %5s %7s %3s %s\n",
           p->threads, p->oversubscribed ? '*' : ' ', time, iqr, p->noisy ? '!' : ' ', rate, flops,
-          peak, bytes, share, ratio, memory, speedup, serial, efficiency, fraction,
-          (double)p->tasks, task, overhead,
+          peak, bytes, share, ratio, memory, speedup, serial, efficiency, fraction, tasks, task,
+          overhead,
           p->bitwise_equal < 0 ? "?"
           : p->bitwise_equal   ? "="
                                : "!=");
@@ -112,14 +115,15 @@ void bench_scaling_print_case(FILE *stream, const bench_scaling_case *c) {
 
 static void print_metg(FILE *stream, const bench_scaling *scaling) {
   if (scaling->metg_count == 0) return;
-  fputs("\nMETG(50 %): threads x time / tasks at which half of the threads' time is work\n",
+  fputs("\nMETG(50 %), a vertex a task through the engine: threads x time / tasks where half is "
+        "work\n",
         stream);
   for (uint64_t i = 0; i < scaling->metg_count; i++) {
     const bench_metg_curve *curve = &scaling->metg[i];
     char time[16];
     print_seconds(time, curve->metg);
-    fprintf(stream, "  %-8s %4u threads %8s   (%llu vertices, a task each)\n", curve->shape,
-            curve->threads, time, (unsigned long long)curve->tasks);
+    fprintf(stream, "  %-8s %4u threads %8s   (%llu tasks)\n", curve->shape, curve->threads, time,
+            (unsigned long long)curve->tasks);
   }
 }
 
@@ -173,6 +177,7 @@ void bench_scaling_print_rest(FILE *stream, const bench_scaling *scaling) {
         "results bitwise equal (=) to those of 1 thread or not (!=).\n"
         "Predictions: each pass by (work - span) / threads + burdened span or its tiles shared "
         "out, all of\n"
-        "them no less than bytes / bandwidth of all cores; in brackets the largest part.\n",
+        "never more than work, all no less than bytes / bandwidth of all cores; in brackets what "
+        "limits.\n",
         stream);
 }

@@ -109,6 +109,13 @@ Test(predict, the_burden_counts_on_several_threads_only) {
   assert_near(bench_predict(&model, 4, 10.0).seconds, 5.0);
 }
 
+Test(predict, a_heavy_burden_leaves_one_thread) {
+  bench_model_pass pass = {.work = 10.0, .span = 8.0, .burdened_span = 800.0};
+  const bench_model model = {.pass_count = 1, .passes = &pass};
+  assert_near(bench_predict(&model, 4, 10.0).seconds, 10.0);
+  cr_assert(bench_predict(&model, 4, 10.0).limit == BENCH_LIMIT_SPAN, "nothing is shared");
+}
+
 Test(predict, tiles_are_shared_out_whole) {
   bench_model_pass pass = {
       .work = 12.0, .span = 12.0, .burdened_span = 12.0, .tiles = 4, .reduce = 0.9};
