@@ -27,8 +27,9 @@ static bdag_step step_of(bdag_engine *engine, uint64_t tile) {
   step.out = bdag_tile_rows(engine, engine->out, tile, plan->rows);
   step.in = bdag_tile_rows(engine, engine->in, tile, engine->in_rows);
   if (engine->out_grad != NULL) {
-    step.out_grad = bdag_tile_rows(engine, engine->out_grad, tile, plan->rows);
-    step.in_grad = bdag_tile_rows(engine, engine->in_grad, tile, plan->rows);
+    const uint64_t grad_tile = bdag_grad_tile(engine, tile);
+    step.out_grad = bdag_tile_rows(engine, engine->out_grad, grad_tile, plan->rows);
+    step.in_grad = bdag_tile_rows(engine, engine->in_grad, grad_tile, plan->rows);
   }
   return step;
 }
@@ -436,8 +437,11 @@ static void masked_bundle(const bdag_step *step, const bdag_bundle *bundle, char
 }
 
 static void zero_holes(const bdag_engine *engine, uint64_t hole, uint32_t holes, char *gradient) {
-  for (uint64_t i = hole; i < hole + holes; i++)
-    memset(gradient + engine->plan->hole[i] * engine->element, 0, engine->element);
+  const uint64_t *slot = engine->plan->hole + hole;
+  if (engine->options.type == BDAG_FLOAT32)
+    for (uint32_t i = 0; i < holes; i++) ((float *)gradient)[slot[i]] = 0;
+  else
+    for (uint32_t i = 0; i < holes; i++) ((double *)gradient)[slot[i]] = 0;
 }
 
 /* How many tiles from first_tile on hold no left-out samples. */
@@ -501,14 +505,16 @@ static void derive_group(const bdag_step *step, const bdag_sweep_group *group) {
   const int together = step->lanes == engine->tile && group->consecutive && !registered;
   const uint32_t calls = together ? 1 : group->rows;
   const size_t count = together ? group->rows * step->lanes : step->lanes;
+  /* rows of a group keep `in` all or none */
+  const int keeps = kept_in(step, rows[0]) != NULL;
   for (uint32_t r = 0; r < calls; r++) {
     const size_t at = rows[r] * step->row_bytes;
     if (registered)
       derive_registered(step, group, rows[r]);
     else
       engine->kernels->derive(group->activation, group->activation_parameter,
-                              kept_in(step, rows[r]), step->out + at, step->out_grad + at,
-                              step->in_grad + at, count);
+                              keeps ? kept_in(step, rows[r]) : NULL, step->out + at,
+                              step->out_grad + at, step->in_grad + at, count);
   }
 }
 
