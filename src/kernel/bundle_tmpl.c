@@ -23,13 +23,17 @@
 
 /* ---- Pull ---------------------------------------------------------------------------------------- */
 
-/* Line `line` of the rows that the next bundle writes. */
+/* Line `line` of the rows that the next bundle writes, then of those that it reads. */
 INLINE void prefetch_next(const bdag_bundle_job *job, size_t t, uint32_t line, const int vectors) {
   const uint32_t lines = (uint32_t)(vectors * LANES * sizeof(real) / 64);
-  const uint32_t i = job->rows + line / (lines > 0 ? lines : 1);
-  if (lines == 0 || i >= job->row_limit || i >= 2 * job->rows) return;
+  if (lines == 0 || line >= 2 * job->rows * lines) return;
+  const uint32_t i = job->rows + line / lines % job->rows;
+  if (i >= job->row_limit) return;
   const size_t at = (job->row[i] * job->row_stride + t) * sizeof(real) + line % lines * 64;
-  __builtin_prefetch((char *)job->out_grad + at, 1, 3);
+  if (line < job->rows * lines)
+    __builtin_prefetch((char *)job->out_grad + at, 1, 3);
+  else
+    __builtin_prefetch((const char *)job->out + at, 0, 3);
 }
 
 INLINE vec pull_columns(const bdag_bundle_job *job, size_t t, const int rows, const int vectors) {

@@ -10,11 +10,13 @@
 #define DOT_TARGETS   4
 #define BLOCK_VECTORS 4
 #define BLOCK_SOURCES 6
+#define PAIR_SOURCES  8
 #else
 #define SWEEP_VECTORS 4
 #define DOT_TARGETS   2
 #define BLOCK_VECTORS 2
 #define BLOCK_SOURCES 6
+#define PAIR_SOURCES  6
 #endif
 #define DOT_SOURCES 4
 /* Source rows are asked for that many rows before the sweep needs them. */
@@ -86,6 +88,17 @@ void NAME(weight_grad)(const bdag_weight_grad_job *job) {
 
 /* ---- Transposed ---------------------------------------------------------------------------------- */
 
+/* Rows that the next block reads. */
+INLINE void prefetch_sources(const bdag_weight_grad_job *job, const real *rows, uint32_t k,
+                             const int sources, size_t count) {
+  if (k + sources > job->sources) return;
+  for (int i = 0; i < sources; i++) {
+    const char *row = (const char *)(rows + job->source[k + i] * job->row_stride);
+    for (size_t byte = 0; byte < count * sizeof(real); byte += 64)
+      __builtin_prefetch(row + byte, 0, 3);
+  }
+}
+
 /* `sources` × `vectors` of targets from target c on; the turned in_grad is [tile][sample][target]. */
 INLINE void product_block(const bdag_weight_grad_job *job, uint32_t k, size_t c, const int sources,
                           const int vectors) {
@@ -99,6 +112,7 @@ INLINE void product_block(const bdag_weight_grad_job *job, uint32_t k, size_t c,
     const size_t count = lanes_of_tile(job, tile);
     const real *row[MOST_SOURCES];
     for (int i = 0; i < sources; i++) row[i] = rows + job->source[k + i] * job->row_stride;
+    if (c == 0) prefetch_sources(job, rows, k + sources, sources, count);
     for (size_t t = 0; t < count; t++, turned += width) {
       vec g[BLOCK_VECTORS];
       for (int j = 0; j < vectors; j++) {
@@ -122,6 +136,7 @@ INLINE void product_columns(const bdag_weight_grad_job *job, size_t c, const int
                             const int vectors) {
   uint32_t k = 0;
   for (; k + sources <= job->sources; k += sources) product_block(job, k, c, sources, vectors);
+  for (; k + 4 <= job->sources; k += 4) product_block(job, k, c, 4, vectors);
   for (; k + 2 <= job->sources; k += 2) product_block(job, k, c, 2, vectors);
   if (k < job->sources) product_block(job, k, c, 1, vectors);
 }
@@ -145,7 +160,7 @@ void NAME(weight_grad_transposed)(const bdag_weight_grad_job *job) {
   size_t c = 0;
   for (; c + BLOCK_VECTORS * LANES <= width; c += BLOCK_VECTORS * LANES)
     product_columns(job, c, BLOCK_SOURCES, BLOCK_VECTORS);
-  for (; c + 2 * LANES <= width; c += 2 * LANES) product_columns(job, c, MOST_SOURCES / 2, 2);
+  for (; c + 2 * LANES <= width; c += 2 * LANES) product_columns(job, c, PAIR_SOURCES, 2);
   for (; c < width; c += LANES) product_columns(job, c, MOST_SOURCES, 1);
 }
 

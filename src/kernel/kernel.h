@@ -19,10 +19,12 @@ typedef struct bdag_panel_job {
   ptrdiff_t source_step, target_step; /* in elements */
   const uint32_t *source;             /* [sources] row numbers in `rows` */
   uint32_t sources, targets;
-  const void *rows;    /* rows read */
-  size_t row_stride;   /* elements from row to row, of both sides */
-  void *target;        /* row of the first target */
-  size_t count;        /* elements a row that are computed */
+  const void *rows;           /* rows read */
+  size_t row_stride;          /* elements from row to row, of both sides */
+  void *target;               /* row of the first target, or row 0 if there is target_row */
+  const uint32_t *target_row; /* not NULL: rows of the targets */
+  uint32_t target_limit;      /* entries of target_row that may be looked at, to prefetch */
+  size_t count;               /* elements a row that are computed */
   const void *initial; /* not NULL: rows start at these `targets` numbers instead of adding */
 } bdag_panel_job;
 

@@ -35,6 +35,18 @@ INLINE uint32_t lines_of(size_t row_stride, const int targets, const int vectors
 
 /* ---- Dense panels -------------------------------------------------------------------------------- */
 
+INLINE real *target_at(const bdag_panel_job *job, uint32_t r) {
+  return (real *)job->target + (job->target_row != NULL ? job->target_row[r] : r) * job->row_stride;
+}
+
+/* The same for rows of a list. */
+INLINE void prefetch_listed(const bdag_panel_job *job, uint32_t r, size_t t, const int vectors) {
+  const uint32_t end = r + TILE_TARGETS < job->target_limit ? r + TILE_TARGETS : job->target_limit;
+  for (; r < end; r++)
+    for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
+      __builtin_prefetch((const char *)(target_at(job, r) + t) + byte, 1, 3);
+}
+
 /* Sources first … first+sources−1 for `targets` × `vectors` sums from target r and element t on. */
 INLINE void panel_tile(const bdag_panel_job *job, uint32_t first, uint32_t sources, uint32_t r,
                        size_t t, const int targets, const int vectors) {
@@ -42,15 +54,18 @@ INLINE void panel_tile(const bdag_panel_job *job, uint32_t first, uint32_t sourc
                        (ptrdiff_t)r * job->target_step;
   const real *rows = (const real *)job->rows + t;
   const uint32_t *source = job->source + first;
-  real *target = (real *)job->target + r * job->row_stride + t;
+  real *target[TILE_TARGETS];
+  for (int i = 0; i < targets; i++) target[i] = target_at(job, r + i) + t;
   const int starts = first == 0 && job->initial != NULL;
-  const uintptr_t next = address_after(target, 2 * TILE_TARGETS * job->row_stride);
-  const uint32_t lines = starts ? lines_of(job->row_stride, targets, vectors) : 0;
+  const uintptr_t next = address_after(target[0], 2 * TILE_TARGETS * job->row_stride);
+  const uint32_t lines =
+      starts && job->target_row == NULL ? lines_of(job->row_stride, targets, vectors) : 0;
+  if (starts && job->target_row != NULL) prefetch_listed(job, r + 2 * TILE_TARGETS, t, vectors);
   vec sum[TILE_TARGETS][TILE_VECTORS];
   for (int i = 0; i < targets; i++)
     for (int j = 0; j < vectors; j++)
-      sum[i][j] = starts ? vec_set1(((const real *)job->initial)[r + i])
-                         : vec_loadu(target + i * job->row_stride + j * LANES);
+      sum[i][j] =
+          starts ? vec_set1(((const real *)job->initial)[r + i]) : vec_loadu(target[i] + j * LANES);
   for (uint32_t k = 0; k < sources; k++) {
     const real *row = rows + source[k] * job->row_stride;
     prefetch_line(next, k, lines);
@@ -63,8 +78,7 @@ INLINE void panel_tile(const bdag_panel_job *job, uint32_t first, uint32_t sourc
     weight += job->source_step;
   }
   for (int i = 0; i < targets; i++)
-    for (int j = 0; j < vectors; j++)
-      vec_storeu(target + i * job->row_stride + j * LANES, sum[i][j]);
+    for (int j = 0; j < vectors; j++) vec_storeu(target[i] + j * LANES, sum[i][j]);
 }
 
 INLINE void panel_targets(const bdag_panel_job *job, uint32_t first, uint32_t sources, size_t t,

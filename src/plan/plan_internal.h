@@ -53,18 +53,21 @@ typedef struct bdag_block {
   uint32_t panel, panels, first_union, unions, run, runs;
 } bdag_block;
 
-/* A dense part of a pull: rows read by the targets of one panel. The weight of row u and target r of
- * the panel lies at slot + (u − first row)·step + r. */
+/* A dense part of a pull: rows read by the targets of one panel. The weight of the i-th row and target r
+ * of the panel has slot + i·step + r. */
 typedef struct bdag_pull_term {
-  uint32_t successor, successors, step, panel; /* consecutive in_grad rows */
+  uint32_t successor, successors; /* consecutive in_grad rows */
+  uint32_t panel;
+  int32_t step;
   uint64_t slot;
 } bdag_pull_term;
 
-/* Consecutive rows pulled from the same panels at once. */
+/* Rows at consecutive positions of plan->sweep_row that are pulled from the same panels at once. */
 typedef struct bdag_pull_group {
-  uint32_t row, rows;
-  uint64_t term;
+  uint64_t first;
+  uint32_t rows;
   uint32_t terms;
+  uint64_t term;
   uint8_t from_zero; /* nothing stands in out_grad before */
 } bdag_pull_group;
 

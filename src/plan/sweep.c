@@ -89,39 +89,51 @@ static uint64_t term_edges(const bdag_backward *b, uint32_t row) {
   return edges;
 }
 
-/* Whether a row can be pulled together with the row before it. */
-static int pulls_alike(const bdag_backward *b, uint32_t row) {
+/* Whether a row can be pulled together with the row before it; *step: how its positions in the panels
+ * follow those of that row, 0: not known yet. */
+static int pulls_alike(const bdag_backward *b, uint32_t before, uint32_t row, int32_t *step) {
   const uint64_t *offset = b->member_offset;
   const uint64_t count = offset[row + 1] - offset[row];
-  if (count != offset[row] - offset[row - 1] || b->plan->in_loss[row] != b->plan->in_loss[row - 1])
+  if (count != offset[before + 1] - offset[before] ||
+      b->plan->in_loss[row] != b->plan->in_loss[before])
     return 0;
-  const bdag_member *now = b->member + offset[row], *before = b->member + offset[row - 1];
+  const bdag_member *now = b->member + offset[row], *last = b->member + offset[before];
+  const int32_t by = (int32_t)(now->position - last->position);
+  if ((by != 1 && by != -1) || (*step != 0 && *step != by)) return 0;
   for (uint64_t i = 0; i < count; i++)
-    if (now[i].panel != before[i].panel || now[i].position != before[i].position + 1) return 0;
+    if (now[i].panel != last[i].panel || (int32_t)(now[i].position - last[i].position) != by)
+      return 0;
+  *step = by;
   return 1;
 }
 
-/* Pulls of rows first … end−1. */
-static void add_pulls(bdag_backward *b, uint32_t first, uint32_t end) {
+/* Pulls of rows order[0] …, which will be the next in plan->sweep_row. */
+static void add_pulls(bdag_backward *b, const uint32_t *order, uint32_t count) {
   bdag_plan *plan = b->plan;
-  for (uint32_t row = first; row < end;) {
-    uint32_t stop = row + 1;
-    while (stop < end && pulls_alike(b, stop)) stop++;
-    const uint64_t begin = b->member_offset[row], terms = b->member_offset[row + 1] - begin;
-    if (terms > 0) {
-      if (grow(b, &plan->pull, &b->pull_capacity, plan->pulls, 1, sizeof *plan->pull) ||
-          grow(b, &plan->term, &b->term_capacity, plan->terms, terms, sizeof *plan->term))
-        return;
-      plan->pull[plan->pulls++] =
-          (bdag_pull_group){row, stop - row, plan->terms, (uint32_t)terms, !plan->in_loss[row]};
-      for (uint64_t i = begin; i < begin + terms; i++) {
-        const bdag_panel *panel = &plan->panel[b->member[i].panel];
-        plan->term[plan->terms++] =
-            (bdag_pull_term){panel->row, panel->targets, panel->step, b->member[i].panel,
-                             panel->slot + (uint64_t)b->member[i].position * panel->step};
-      }
+  for (uint32_t i = 0, rows; i < count; i += rows) {
+    const uint64_t begin = b->member_offset[order[i]];
+    const uint64_t terms = b->member_offset[order[i] + 1] - begin;
+    int32_t step = 0;
+    rows = 1;
+    if (terms == 0) continue;
+    while (i + rows < count && pulls_alike(b, order[i + rows - 1], order[i + rows], &step)) rows++;
+    if (grow(b, &plan->pull, &b->pull_capacity, plan->pulls, 1, sizeof *plan->pull) ||
+        grow(b, &plan->term, &b->term_capacity, plan->terms, terms, sizeof *plan->term))
+      return;
+    plan->pull[plan->pulls++] = (bdag_pull_group){.first = plan->swept + i,
+                                                  .rows = rows,
+                                                  .term = plan->terms,
+                                                  .terms = (uint32_t)terms,
+                                                  .from_zero = !plan->in_loss[order[i]]};
+    for (uint64_t k = begin; k < begin + terms; k++) {
+      const bdag_panel *panel = &plan->panel[b->member[k].panel];
+      plan->term[plan->terms++] =
+          (bdag_pull_term){.successor = panel->row,
+                           .successors = panel->targets,
+                           .panel = b->member[k].panel,
+                           .step = step * (int32_t)panel->step,
+                           .slot = panel->slot + (uint64_t)b->member[k].position * panel->step};
     }
-    row = stop;
   }
 }
 
@@ -302,9 +314,9 @@ static void add_sweeps(bdag_backward *b, const uint32_t *order, uint32_t count, 
 
 /* ---- Tasks --------------------------------------------------------------------------------------- */
 
-/* One task of rows: `lowest` … are the same rows as those in `order`, or the pulls are none. */
-static void add_rows_task(bdag_backward *b, const uint32_t *order, uint32_t count, int pulls,
-                          int single, int is_input) {
+/* One task of rows order[0] …, one by one if `single`. */
+static void add_rows_task(bdag_backward *b, const uint32_t *order, uint32_t count, int single,
+                          int is_input) {
   bdag_plan *plan = b->plan;
   if (grow(b, &plan->backward_task, &b->task_capacity, plan->backward_tasks, 1,
            sizeof *plan->backward_task))
@@ -315,10 +327,7 @@ static void add_rows_task(bdag_backward *b, const uint32_t *order, uint32_t coun
                     .pull = plan->pulls};
   for (uint32_t i = 0; i < count; i++)
     task.edges += b->out_length[order[i]] + term_edges(b, order[i]);
-  if (pulls && single)
-    add_pulls(b, order[count - 1], order[0] + 1);
-  else if (pulls)
-    add_pulls(b, order[0], order[count - 1] + 1);
+  add_pulls(b, order, count);
   add_sweeps(b, order, count, single);
   task.count = plan->sweeps - task.first;
   task.pulls = plan->pulls - task.pull;
@@ -348,7 +357,7 @@ static void add_panel_tasks(bdag_backward *b, uint32_t row) {
   }
 }
 
-/* Rows order[0] … order[count−1] in tasks worth their cost; with pulls they ascend. */
+/* Rows order[0] … order[count−1] in tasks worth their cost. */
 static void cut_tasks(bdag_backward *b, const uint32_t *order, uint32_t count, int pulls,
                       int is_input) {
   const int vertex = b->plan->options.granularity == BDAG_GRANULARITY_VERTEX;
@@ -359,17 +368,34 @@ static void cut_tasks(bdag_backward *b, const uint32_t *order, uint32_t count, i
     while (begin + rows < count &&
            (rows == 0 || rows % step != 0 || (edges < TASK_EDGES && !vertex))) {
       const uint32_t row = order[begin + rows];
-      if (pulls && rows > 0 && row != order[begin + rows - 1] + 1) break;
       edges += b->out_length[row] + term_edges(b, row) + 8;
       rows++;
     }
-    add_rows_task(b, order + begin, rows, pulls, 0, is_input);
+    add_rows_task(b, order + begin, rows, 0, is_input);
     begin += rows;
   }
 }
 
-/* Rows first … end−1 that do not depend on each other: those that pull from panels in their order, then
- * the others, rows with similar successors side by side. */
+/* By the first panel that a row is read by and the place there, then by row. */
+static void sort_pulls(bdag_backward *b, uint32_t *order, uint32_t count) {
+  for (uint32_t gap = count / 2; gap > 0; gap /= 2)
+    for (uint32_t i = gap; i < count; i++) {
+      const uint32_t row = order[i];
+      const bdag_member *member = &b->member[b->member_offset[row]];
+      uint32_t j = i;
+      for (; j >= gap; j -= gap) {
+        const bdag_member *other = &b->member[b->member_offset[order[j - gap]]];
+        if (other->panel < member->panel ||
+            (other->panel == member->panel && other->position <= member->position))
+          break;
+        order[j] = order[j - gap];
+      }
+      order[j] = row;
+    }
+}
+
+/* Rows first … end−1 that do not depend on each other: those that pull from panels in the order of the
+ * panels, then the others, rows with similar successors side by side. */
 static void add_range(bdag_backward *b, uint32_t first, uint32_t end, int is_input) {
   bdag_plan *plan = b->plan;
   const bdag_lists lists = {b->out_offset, b->out_length, &b->out[0].vertex, 2};
@@ -377,8 +403,10 @@ static void add_range(bdag_backward *b, uint32_t first, uint32_t end, int is_inp
     uint32_t count = 0;
     for (uint32_t row = first; row < end; row++)
       if (plan->reaches[row] && has_terms(b, row) == pulls) b->order[count++] = row;
-    if (!pulls && plan->options.amalgamation != BDAG_AMALGAMATE_OFF &&
-        bdag_order_similar(&b->similar, &lists, b->order, count))
+    if (pulls)
+      sort_pulls(b, b->order, count);
+    else if (plan->options.amalgamation != BDAG_AMALGAMATE_OFF &&
+             bdag_order_similar(&b->similar, &lists, b->order, count))
       b->failed = 1;
     if (!b->failed) cut_tasks(b, b->order, count, pulls, is_input);
   }
@@ -390,7 +418,7 @@ static void add_triangle(bdag_backward *b, const bdag_block *block) {
   for (uint32_t row = block->row + block->rows; row-- > block->row;)
     if (b->plan->reaches[row]) b->order[count++] = row;
   if (count == 0) return;
-  add_rows_task(b, b->order, count, b->order[0] - b->order[count - 1] + 1 == count, 1, 0);
+  add_rows_task(b, b->order, count, 1, 0);
 }
 
 static int has_own_edges(const bdag_plan *plan, const bdag_block *block) {

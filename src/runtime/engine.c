@@ -12,6 +12,9 @@
  * of a layer still fit L2. */
 #define TILE 64u
 /* Samples that a task takes together: its weights and lists are read once for them. */
+/* Rows of a backward chunk that are needed at once should not take more. Half of a usual L2, but no
+ * property of the machine: it decides sums. */
+#define GRAD_BYTES     (1u << 20)
 #define CHUNK_SAMPLES  256u
 #define PREFETCH_AHEAD 32u
 
@@ -162,13 +165,16 @@ static uint32_t choose_tile(const bdag_engine *engine) {
 static void choose_chunks(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
   const uint64_t most = engine->tile < CHUNK_SAMPLES ? CHUNK_SAMPLES / engine->tile : 1;
-  const uint64_t rows = plan->usual_reach * engine->tile * engine->element + 1;
+  const uint64_t rows = plan->usual_reach * engine->tile * engine->element;
   const uint64_t fitting = plan->context->machine.l2 / 2 / rows;
   engine->forward_tiles = (uint32_t)(fitting < 1 ? 1 : fitting < most ? fitting : most);
   uint64_t swept = 0;
   for (uint32_t i = 0; i < plan->sweeps; i++)
     if (plan->sweep[i].bundles == 0) swept += plan->sweep[i].slots;
-  engine->chunk_tiles = swept * 2 > plan->weight_edges ? 1 : (uint32_t)most;
+  const uint64_t together = GRAD_BYTES / rows;
+  engine->chunk_tiles = swept * 2 > plan->weight_edges || together < 1 ? 1
+                        : together < most                              ? (uint32_t)together
+                                                                       : (uint32_t)most;
 }
 
 bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,

@@ -64,6 +64,7 @@ struct bdag_engine {
   /* the pass that runs, or the last one */
   const bdag_weights *weights;
   uint64_t batch, batch_tiles;
+  int reuses_grad; /* see bdag_grad_tile */
   uint32_t pass_groups, pass_threads;
   uint32_t claimed;                /* threads taken out of the context's budget */
   int forward_done, backward_done; /* by the last pass */
@@ -89,6 +90,15 @@ static inline size_t bdag_tile_lanes(const bdag_engine *engine, uint64_t tile) {
 static inline char *bdag_tile_rows(const bdag_engine *engine, char *rows, uint64_t tile,
                                    uint32_t rows_a_tile) {
   return rows + tile * rows_a_tile * engine->tile * engine->element;
+}
+
+/* Where a tile's out_grad and in_grad are. If nobody may read them after the pass, each chunk of a
+ * gradient buffer's tiles takes the place of the one before it, which is still in cache. */
+static inline uint64_t bdag_grad_tile(const bdag_engine *engine, uint64_t tile) {
+  if (!engine->reuses_grad) return tile;
+  const uint64_t groups = engine->pass_groups, tiles = engine->batch_tiles;
+  const uint64_t group = ((tile + 1) * groups - 1) / tiles, begin = group * tiles / groups;
+  return begin + (tile - begin) % engine->chunk_tiles;
 }
 
 static inline int bdag_engine_failed(const bdag_engine *engine) {

@@ -55,7 +55,8 @@ static void registered_tile(bdag_engine *engine, const bdag_plan_loss *loss, uin
   }
   add_losses(engine->sample_loss + first, losses, loss->weight, engine->factor + first, samples);
   if (!want_grad) return;
-  char *out_grad = bdag_tile_rows(engine, engine->out_grad, tile, plan->rows);
+  char *out_grad =
+      bdag_tile_rows(engine, engine->out_grad, bdag_grad_tile(engine, tile), plan->rows);
   for (uint32_t i = 0; i < loss->vertex_count; i++)
     add_scaled(engine, out_grad + loss->row[i] * row_bytes, grad + i * row_bytes, loss->weight,
                engine->factor + first, samples);
@@ -76,7 +77,9 @@ static void built_in_tile(bdag_engine *engine, const bdag_plan_loss *loss, uint6
       .targets = targets + loss->target_first * row_bytes,
       .target_stride = engine->tile,
       .grad_row = loss->row,
-      .grad = want_grad ? bdag_tile_rows(engine, engine->out_grad, tile, plan->rows) : NULL,
+      .grad = want_grad ? bdag_tile_rows(engine, engine->out_grad, bdag_grad_tile(engine, tile),
+                                         plan->rows)
+                        : NULL,
       .lambda = loss->weight,
       .parameter = loss->parameter,
       .count = bdag_tile_samples(engine, tile),
@@ -154,7 +157,8 @@ static void add_batch_grad(bdag_engine *engine, uint32_t term, uint64_t tile) {
   size_t stride;
   const char *rows = batch_rows_of(engine, term, &stride);
   const char *grad = rows + 2 * loss->vertex_count * stride * engine->element;
-  char *out_grad = bdag_tile_rows(engine, engine->out_grad, tile, engine->plan->rows);
+  char *out_grad =
+      bdag_tile_rows(engine, engine->out_grad, bdag_grad_tile(engine, tile), engine->plan->rows);
   for (uint32_t i = 0; i < loss->vertex_count; i++)
     add_scaled(engine, out_grad + loss->row[i] * engine->tile * engine->element,
                grad + (i * stride + first) * engine->element, loss->weight, engine->factor + first,
@@ -166,7 +170,8 @@ void bdag_loss_tile(bdag_engine *engine, uint64_t tile, int want_grad) {
   const bdag_plan *plan = engine->plan;
   const size_t row_bytes = engine->tile * engine->element;
   if (want_grad) {
-    char *out_grad = bdag_tile_rows(engine, engine->out_grad, tile, plan->rows);
+    char *out_grad =
+        bdag_tile_rows(engine, engine->out_grad, bdag_grad_tile(engine, tile), plan->rows);
     for (uint32_t i = 0; i < plan->loss_row_count; i++)
       memset(out_grad + plan->loss_row[i] * row_bytes, 0, row_bytes);
   }

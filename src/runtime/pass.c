@@ -27,8 +27,9 @@ static bdag_step step_of(bdag_engine *engine, uint64_t tile) {
   step.out = bdag_tile_rows(engine, engine->out, tile, plan->rows);
   step.in = bdag_tile_rows(engine, engine->in, tile, engine->in_rows);
   if (engine->out_grad != NULL) {
-    step.out_grad = bdag_tile_rows(engine, engine->out_grad, tile, plan->rows);
-    step.in_grad = bdag_tile_rows(engine, engine->in_grad, tile, plan->rows);
+    const uint64_t grad_tile = bdag_grad_tile(engine, tile);
+    step.out_grad = bdag_tile_rows(engine, engine->out_grad, grad_tile, plan->rows);
+    step.in_grad = bdag_tile_rows(engine, engine->in_grad, grad_tile, plan->rows);
   }
   return step;
 }
@@ -250,12 +251,12 @@ void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, 
 static void pull_without_padding(const bdag_step *step, const bdag_pull_group *group) {
   const bdag_plan *plan = step->plan;
   for (uint32_t r = 0; r < group->rows; r++) {
-    char *target = step->out_grad + (group->row + r) * step->row_bytes;
+    char *target = step->out_grad + plan->sweep_row[group->first + r] * step->row_bytes;
     if (group->from_zero) set_row(step, target, step->engine->zeros);
     for (uint32_t i = 0; i < group->terms; i++) {
       const bdag_pull_term *term = &plan->term[group->term + i];
       for (uint32_t k = 0; k < term->successors; k++) {
-        const uint64_t slot = term->slot + (uint64_t)r * term->step + k;
+        const uint64_t slot = term->slot + (uint64_t)((int64_t)r * term->step) + k;
         const bdag_panel *panel = &plan->panel[term->panel];
         if (!is_hole(plan, panel->hole, panel->holes, slot))
           add_term(step, target, slots_from(step->engine, slot), plan->iota + term->successor + k,
@@ -285,7 +286,8 @@ static void pull_group(const bdag_step *step, const bdag_pull_group *group) {
     pull_without_padding(step, group);
     return;
   }
-  char *out_grad = step->out_grad + group->row * step->row_bytes;
+  const uint32_t *rows = plan->sweep_row + group->first;
+  const uint64_t limit = plan->swept - group->first;
   int padded = 0;
   for (uint32_t i = 0; i < group->terms; i++) {
     const bdag_pull_term *term = &plan->term[group->term + i];
@@ -298,15 +300,20 @@ static void pull_group(const bdag_step *step, const bdag_pull_group *group) {
         .targets = group->rows,
         .rows = step->in_grad,
         .row_stride = engine->tile,
-        .target = out_grad,
+        .target = step->out_grad,
+        .target_row = rows,
+        .target_limit = limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX,
         .count = step->lanes,
         .initial = i == 0 && group->from_zero ? engine->zeros : NULL,
     };
     engine->kernels->panel(&job);
     padded |= plan->panel[term->panel].holes > 0;
   }
-  if (padded && group->from_zero && !rows_finite(step, out_grad, group->rows))
+  for (uint32_t r = 0; padded && group->from_zero && r < group->rows; r++) {
+    if (rows_finite(step, step->out_grad + rows[r] * step->row_bytes, 1)) continue;
     pull_without_padding(step, group);
+    return;
+  }
 }
 
 /* Sums over the samples with c_s ≠ 0 only, so that what the others hold cannot spread. */
@@ -430,8 +437,11 @@ static void masked_bundle(const bdag_step *step, const bdag_bundle *bundle, char
 }
 
 static void zero_holes(const bdag_engine *engine, uint64_t hole, uint32_t holes, char *gradient) {
-  for (uint64_t i = hole; i < hole + holes; i++)
-    memset(gradient + engine->plan->hole[i] * engine->element, 0, engine->element);
+  const uint64_t *slot = engine->plan->hole + hole;
+  if (engine->options.type == BDAG_FLOAT32)
+    for (uint32_t i = 0; i < holes; i++) ((float *)gradient)[slot[i]] = 0;
+  else
+    for (uint32_t i = 0; i < holes; i++) ((double *)gradient)[slot[i]] = 0;
 }
 
 /* How many tiles from first_tile on hold no left-out samples. */
@@ -495,14 +505,16 @@ static void derive_group(const bdag_step *step, const bdag_sweep_group *group) {
   const int together = step->lanes == engine->tile && group->consecutive && !registered;
   const uint32_t calls = together ? 1 : group->rows;
   const size_t count = together ? group->rows * step->lanes : step->lanes;
+  /* rows of a group keep `in` all or none */
+  const int keeps = kept_in(step, rows[0]) != NULL;
   for (uint32_t r = 0; r < calls; r++) {
     const size_t at = rows[r] * step->row_bytes;
     if (registered)
       derive_registered(step, group, rows[r]);
     else
       engine->kernels->derive(group->activation, group->activation_parameter,
-                              kept_in(step, rows[r]), step->out + at, step->out_grad + at,
-                              step->in_grad + at, count);
+                              keeps ? kept_in(step, rows[r]) : NULL, step->out + at,
+                              step->out_grad + at, step->in_grad + at, count);
   }
 }
 
