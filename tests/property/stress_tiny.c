@@ -55,7 +55,7 @@ static void *apply(void *argument) {
     const int i = a->number % 2 != 0 ? round % CASES : a->number % CASES;
     bdag_engine *engine = a->world->engine[a->number][i];
     count(a, i, stress_run(&a->world->subject[i], engine, &a->result[i]));
-    if (dice_below(&dice, 8) == 0) {
+    for (int k = 0; k < 2; k++) {
       const size_t other = dice_below(&dice, THREADS);
       bdag_engine_cancel(a->world->engine[other][dice_below(&dice, CASES)]);
     }
