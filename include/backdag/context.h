@@ -114,6 +114,33 @@ BDAG_API uint32_t bdag_context_threads(const bdag_context *context);
  * Thread-safe. */
 BDAG_API const char *bdag_context_isa(const bdag_context *context);
 
+/* What work costs on a machine, on one thread in float32 with data in caches. */
+typedef struct bdag_cost_profile {
+  size_t size;                          /* set by the initialiser */
+  double dense_forward, dense_backward; /* seconds a flop of dense panels */
+  double list_forward, list_backward;   /* seconds a flop of irregular neurons */
+  double task;                          /* seconds of the threads' time, for one task more */
+  double team;                          /* seconds to enter and leave a team of threads */
+  double bytes_per_second[4];           /* reading from L1, L2, L3 and memory; 0: unknown */
+} bdag_cost_profile;
+
+/* The library's own table: a server core with AVX-512 of 2025. */
+#define BDAG_COST_PROFILE_INIT                                                                     \
+  {                                                                                                \
+    sizeof(bdag_cost_profile), 5e-12, 5e-12, 3e-11, 2e-11, 100e-9, 1.5e-6, {                       \
+      400e9, 126e9, 30e9, 16e9                                                                     \
+    }                                                                                              \
+  }
+
+/* Hands costs to a context, as `backdag-bench profile` measures them and bdag_cost_profile_load reads
+ * them; copied, NULL: the library's own table. Plans made afterwards have tasks, and engines choose their
+ * axis, by them: a dearer task makes tasks larger, a dearer team keeps larger passes on the calling
+ * thread. Results stay the same in deterministic mode. Nothing is ever measured behind your back.
+ * Returns OK, INVALID_ARGUMENT (unknown size; a cost that is negative or not finite; a flop that costs
+ * nothing). Not thread-safe: call it before other threads use the context. */
+BDAG_API bdag_status bdag_context_set_costs(bdag_context *context,
+                                            const bdag_cost_profile *profile);
+
 /* A user's activation on arrays of `count` numbers of `type`; `count` is at least 1, arrays are
  * aligned to 16 bytes at least and do not overlap.
  * Called from several threads at once. Returns 0, anything else fails the pass with
