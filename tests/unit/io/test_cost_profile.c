@@ -7,6 +7,8 @@
 
 #include <backdag/backdag.h>
 
+#include "base/costs.h"
+
 static const char good[] =
     "{\"format\": \"backdag-cost-profile\", \"version\": 1, \"cpu\": \"any\",\n"
     " \"seconds_per_flop\": {\"dense_forward\": 5e-12, \"dense_backward\": 6e-12,\n"
@@ -113,6 +115,22 @@ Test(cost_profile, arguments_are_checked) {
   profile.size--;
   cr_assert_eq(bdag_context_set_costs(context, &profile), BDAG_ERROR_INVALID_ARGUMENT);
   cr_assert_eq(bdag_context_set_costs(context, NULL), BDAG_OK);
+  bdag_context_destroy(context);
+}
+
+Test(cost_profile, the_table_means_what_was_measured_with_it) {
+  bdag_context *context = make_context(1);
+  cr_assert_eq(bdag_costs_task_edges(context), 16384);
+  cr_assert_eq(bdag_costs_serial_work(context), 200000);
+  bdag_cost_profile profile = BDAG_COST_PROFILE_INIT;
+  profile.task = profile.team = 1e300;
+  cr_assert_eq(bdag_context_set_costs(context, &profile), BDAG_OK);
+  cr_assert_eq(bdag_costs_task_edges(context), UINT64_C(1) << 24);
+  cr_assert_eq(bdag_costs_serial_work(context), UINT64_C(1000000000000000000));
+  profile.task = profile.team = 0.0;
+  cr_assert_eq(bdag_context_set_costs(context, &profile), BDAG_OK);
+  cr_assert_eq(bdag_costs_task_edges(context), 256);
+  cr_assert_eq(bdag_costs_serial_work(context), 0);
   bdag_context_destroy(context);
 }
 
