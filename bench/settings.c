@@ -23,7 +23,8 @@ enum {
   KEY_NO_VERIFY,
   KEY_BUDGET,
   KEY_LEAST,
-  KEY_CEILINGS
+  KEY_CEILINGS,
+  KEY_COSTS
 };
 
 static const struct argp_option options[] = {
@@ -43,6 +44,7 @@ static const struct argp_option options[] = {
     {"uncertainty", KEY_LEAST, "SHARE", 0, "enough when the median is known to it; default 0.005",
      0},
     {"ceilings", KEY_CEILINGS, "SECONDS", 0, "time for measuring the ceilings; default 3", 0},
+    {"costs", KEY_COSTS, "FILE", 0, "cost profile of `profile`; default: the library's table", 0},
     {"seed", KEY_SEED, "NUMBER", 0, "of networks and samples; default 1", 0},
     {"json", KEY_JSON, "FILE", 0, "write the report as JSON, too", 0},
     {"quiet", KEY_QUIET, NULL, 0, "no progress on stderr", 0},
@@ -172,6 +174,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
     break;
   case KEY_CEILINGS:
     settings->ceilings = parse_real(state, text, "ceilings", 0.0, 600.0);
+    break;
+  case KEY_COSTS:
+    settings->costs = text;
     break;
   case KEY_SEED:
     settings->seed = parse_number(state, text, "seed", 0, UINT32_MAX);

@@ -25,9 +25,10 @@ typedef struct bench_settings {
   int verify;
   uint64_t seed;
   bench_effort effort;
-  double ceilings;  /* seconds for measuring them */
-  const char *json; /* path, NULL: none */
-  int quiet;        /* no progress */
+  double ceilings;   /* seconds for measuring them */
+  const char *json;  /* path, NULL: none */
+  const char *costs; /* path of a cost profile, NULL: the library's own table */
+  int quiet;         /* no progress */
 } bench_settings;
 
 bench_settings bench_settings_default(void);

@@ -32,6 +32,12 @@ bdag_context *bench_context_create(const bench_settings *settings, uint32_t thre
   bdag_context *context = NULL;
   bdag_error error;
   if (bdag_context_create(&context, &options, &error) != BDAG_OK) bench_die("%s", error.message);
+  if (settings->costs == NULL) return context;
+  bdag_cost_profile costs;
+  if (bdag_cost_profile_load(&costs, context, settings->costs, &error) != BDAG_OK)
+    bench_die("%s: %s", error.file, error.message);
+  if (bdag_context_set_costs(context, &costs) != BDAG_OK)
+    bench_die("%s: the costs are out of range", settings->costs);
   return context;
 }
 

@@ -51,7 +51,7 @@ measure() {
   "$bench" scaling --ceilings 0.1 --budget 0.02 -q "$@" > "$work/table" 2> "$work/err"
 }
 
-echo "1..16"
+echo "1..19"
 check "three numbers of threads are measured" measure --cases-only --threads 2,3 \
   --json "$work/a.json" --csv "$work/a.csv" small evolved-100
 check "the table is at most 100 columns wide" narrow "$work/table"
@@ -73,4 +73,9 @@ check "an unknown case is an error" fails "no-such-case" "$bench" scaling --ceil
   --cases-only no-such-case
 check "a path that cannot be written is an error" fails "cannot write" "$bench" scaling \
   --ceilings 0 --budget 0.01 -q --cases-only --threads 1 --csv "$work/none/a.csv" small
+check "a cost profile is written" "$bench" profile -o "$work/costs.json"
+check "and read" "$bench" scaling --ceilings 0 --budget 0.01 -q --cases-only --threads 1 \
+  --costs "$work/costs.json" small
+check "a file that is no cost profile is an error" fails "seconds_per\|cost-profile" "$bench" run \
+  --ceilings 0 --budget 0.01 -q --threads 1 --costs "$work/a.json" small
 check "the schema is documented" sh -c "'$bench' list --schema | grep -q predictions_shown"
