@@ -15,11 +15,11 @@
 #define TOTAL_BUDGET 240.0
 #define ROW_BUDGET   1.5
 
-enum { KEY_CSV = 'c', KEY_HTML = 'h' + 512, KEY_PEERS, KEY_CASES_ONLY };
+enum { KEY_CSV = 'c', KEY_PEERS = 512, KEY_CASES_ONLY };
 
 typedef struct scaling_arguments {
   bench_settings settings;
-  const char **names, *csv, *html;
+  const char **names, *csv;
   uint64_t name_count;
   int peers, cases_only;
   char *peer_names; /* NULL: all */
@@ -27,7 +27,6 @@ typedef struct scaling_arguments {
 
 static const struct argp_option options[] = {
     {"csv", KEY_CSV, "FILE", 0, "write the cases as CSV, too", 1},
-    {"html", KEY_HTML, "FILE", 0, "write the report as one page with plots, too", 1},
     {"peers", KEY_PEERS, "LIST", OPTION_ARG_OPTIONAL,
      "compare with other people's software in the same run; contests, default all", 1},
     {"cases-only", KEY_CASES_ONLY, NULL, 0, "neither task grain nor time over edges", 1},
@@ -45,9 +44,6 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
     return 0;
   case KEY_CSV:
     arguments->csv = text;
-    return 0;
-  case KEY_HTML:
-    arguments->html = text;
     return 0;
   case KEY_PEERS:
     arguments->peers = 1;
