@@ -191,7 +191,8 @@ bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,
   made->context = plan->context;
   made->plan = bdag_plan_retain(plan);
   made->options = *options;
-  if (made->options.threads == 0) made->options.threads = bdag_context_threads(plan->context);
+  const uint32_t most = bdag_context_threads(plan->context);
+  if (made->options.threads == 0 || made->options.threads > most) made->options.threads = most;
   if (made->options.axis == BDAG_AXIS_SERIAL) made->options.threads = 1;
   made->kernels = bdag_kernels_get(plan->context->isa, options->type);
   made->element = options->type == BDAG_FLOAT32 ? sizeof(float) : sizeof(double);

@@ -186,6 +186,23 @@ static int engines_share_the_budget(void) {
   return 0;
 }
 
+/* An engine cannot ask for more threads than its context has. */
+static int engines_are_cut_to_the_context(void) {
+  server_net net;
+  make(&net, 3, 0);
+  result expected = expected_of(&net);
+  bdag_engine *engine = server_engine(&net, BDAG_AXIS_TILES, 16);
+  bdag_engine_info info = {.size = sizeof info};
+  CHECK(bdag_engine_describe(engine, &info) == BDAG_OK);
+  CHECK(info.threads == 3);
+  CHECK(passes_right(&net, engine, &expected));
+  CHECK(server_tasks() == 3);
+  bdag_engine_destroy(engine);
+  free_result(&expected);
+  server_free(&net);
+  return 0;
+}
+
 /* ---- Forks ---------------------------------------------------------------------------------------- */
 
 static int status_of(pid_t child) {
@@ -560,6 +577,7 @@ static const struct {
     {"small passes make no thread", small_passes_make_no_thread},
     {"parallel regions of the caller", parallel_regions_of_the_caller},
     {"engines share the budget", engines_share_the_budget},
+    {"engines are cut to the context", engines_are_cut_to_the_context},
     {"a child after a parallel pass", child_after_a_parallel_pass},
     {"a child of a single thread", child_of_a_single_thread},
     {"too few tasks for a pass", too_few_tasks_for_a_pass},
