@@ -244,7 +244,7 @@ static double legend_height(const drawing *d) {
 }
 
 static void put_title(const drawing *d) {
-  static const char *const axes[] = {"tiles and vertices", "tiles", "vertices", "one thread"};
+  static const char *const axes[] = {"tiles and vertices", "tiles", "vertices", "nothing"};
   const bdag_analysis *analysis = &d->report->analysis;
   char text[256], work[40], span[40];
   snprintf(text, sizeof text, "%s of %" PRIu64 " sample%s, %u thread%s", d->report->what,
@@ -254,9 +254,9 @@ static void put_title(const drawing *d) {
   put_text(d, LEFT, 26, " class=\"title\"", text);
   format_time(work, analysis->work);
   format_time(span, analysis->span);
-  snprintf(text, sizeof text,
-           "parallel over %s; work %s, span %s, parallelism %.3g, overhead %.1f %%",
-           axes[analysis->axis], work, span, analysis->parallelism,
+  snprintf(text, sizeof text, "%s over %s: work %s, span %s, parallelism %.3g, overhead %.1f %%",
+           analysis->threads > 1 ? "parallel" : "if it were parallel", axes[analysis->axis], work,
+           span, analysis->parallelism,
            100 * analysis->overhead / (analysis->overhead + analysis->work));
   put_text(d, LEFT, 46, "", text);
 }

@@ -60,13 +60,12 @@ typedef struct bdag_context_options {
  * asked for.
  *
  * Budget: that number is shared by everything that runs on the context at the same time. A pass takes
- * its threads out of it for as long as it runs and waits for nobody. When fewer are left than its engine
- * has, the number is halved until it fits, down to the calling thread, which it always has; it grows
- * again when there has been room several times in a row, since teams of changing size are expensive. So
- * P passes at once run at most threads + P − 1 threads. Small passes run on the calling thread, do not
- * touch OpenMP and are not counted. To serve several requests side by side on a large machine, give each
- * engine its share by its option `threads`. Engines that one thread uses in turn should have the same
- * number.
+ * the threads of its engine out of it for as long as it runs; when fewer are left it runs on the calling
+ * thread alone, which it always has, and waits for nobody. So P passes at once run at most
+ * threads + P − 1 threads. Small passes run on the calling thread and do not touch OpenMP. To serve
+ * several requests side by side, give each engine its share by its option `threads`. Engines that one
+ * thread uses in turn should have the same number: OpenMP's pool of that thread is made anew for every
+ * change, and libomp 14 was seen to crash when several callers' teams changed size at the same time.
  *
  * Calls from inside an OpenMP parallel region run on the calling thread.
  *
@@ -114,6 +113,33 @@ BDAG_API uint32_t bdag_context_threads(const bdag_context *context);
 /* Name of the instruction set in use: "baseline", "avx2", "avx512" or "neon". Static storage.
  * Thread-safe. */
 BDAG_API const char *bdag_context_isa(const bdag_context *context);
+
+/* What work costs on a machine, on one thread in float32 with data in caches. */
+typedef struct bdag_cost_profile {
+  size_t size;                          /* set by the initialiser */
+  double dense_forward, dense_backward; /* seconds a flop of dense panels */
+  double list_forward, list_backward;   /* seconds a flop of irregular neurons */
+  double task;                          /* seconds of the threads' time, for one task more */
+  double team;                          /* seconds to enter and leave a team of threads */
+  double bytes_per_second[4];           /* reading from L1, L2, L3 and memory; 0: unknown */
+} bdag_cost_profile;
+
+/* The library's own table: a server core with AVX-512 of 2025. */
+#define BDAG_COST_PROFILE_INIT                                                                     \
+  {                                                                                                \
+    sizeof(bdag_cost_profile), 5e-12, 5e-12, 3e-11, 2e-11, 100e-9, 1.5e-6, {                       \
+      400e9, 126e9, 30e9, 16e9                                                                     \
+    }                                                                                              \
+  }
+
+/* Hands costs to a context, as `backdag-bench profile` measures them and bdag_cost_profile_load reads
+ * them; copied, NULL: the library's own table. Plans made afterwards have tasks, and engines choose their
+ * axis, by them: a dearer task makes tasks larger, a dearer team keeps larger passes on the calling
+ * thread. Results stay the same in deterministic mode. Nothing is ever measured behind your back.
+ * Returns OK, INVALID_ARGUMENT (unknown size; a cost that is negative or not finite; a flop that costs
+ * nothing). Not thread-safe: call it before other threads use the context. */
+BDAG_API bdag_status bdag_context_set_costs(bdag_context *context,
+                                            const bdag_cost_profile *profile);
 
 /* A user's activation on arrays of `count` numbers of `type`; `count` is at least 1, arrays are
  * aligned to 16 bytes at least and do not overlap.

@@ -100,6 +100,15 @@ BDAG_API bdag_status bdag_table_write(bdag_context *context, const char *path,
 BDAG_API bdag_status bdag_network_write_dot(const bdag_network *network, FILE *stream,
                                             uint64_t max_edges, bdag_error *error);
 
+/* ---- Costs -------------------------------------------------------------------------------------- */
+
+/* Reads a cost profile for bdag_context_set_costs from the JSON file that `backdag-bench profile` wrote;
+ * costs that it could not measure keep the library's own values. `profile` is written only on success.
+ * Returns OK, IO, FORMAT, UNSUPPORTED (another version), NOT_FINITE, INVALID_ARGUMENT, OUT_OF_MEMORY.
+ * `context` provides memory. Thread-safe. */
+BDAG_API bdag_status bdag_cost_profile_load(bdag_cost_profile *profile, bdag_context *context,
+                                            const char *path, bdag_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,6 +6,7 @@
 
 #include <backdag/network.h>
 
+#include "base/costs.h"
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/fork.h"
@@ -81,6 +82,7 @@ static bdag_status fill(bdag_context *context, const bdag_context_options *optio
   context->log_user = options->log_user;
   context->oversubscribe = options->oversubscribe != 0;
   context->bind_threads = options->bind_threads != 0;
+  context->costs = bdag_costs_default();
   bdag_status status = bdag_isa_choose(options->isa, &context->isa, error);
   if (status != BDAG_OK) return status;
   status = bdag_topology_load(context, options->synthetic, error);

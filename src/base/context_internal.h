@@ -44,6 +44,7 @@ struct bdag_context {
   int oversubscribe, bind_threads;
   bdag_isa isa;
   bdag_machine machine;
+  bdag_cost_profile costs;
   void *topology; /* hwloc_topology_t */
   bdag_budget *budget;
   uint32_t

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/costs.h"
 #include "plan/build.h"
 
-/* Edges a task should have: some microseconds of work at 64 samples a tile. */
-#define TASK_EDGES 16384u
+/* Edges that rows of a task have: some microseconds of work at 64 samples a tile. Not by the context's
+ * costs, because rows of one task are bundled, and with them the order of sums. */
+#define ROWS_EDGES 16384u
 #define GROUP_ROWS 32u
 /* Rows of a task with dense pulls: register tiles of six. */
 #define PULL_ROWS_STEP 6u
@@ -29,6 +31,7 @@ typedef struct bdag_backward {
   uint32_t *stamp, *column, *successor; /* [rows] of the bundle at hand */
   uint32_t stamps;
   uint64_t swept_edges;
+  uint64_t task_edges; /* that a task of panels should have */
   bdag_similar_work similar;
   uint64_t sweep_capacity, pull_capacity, term_capacity, task_capacity, bundle_capacity,
       hole_capacity;
@@ -343,7 +346,7 @@ static void add_panel_tasks(bdag_backward *b, uint32_t row) {
     if (!panel->reaches) continue;
     const uint64_t edges = (uint64_t)panel->targets * panel->sources;
     const int vertex = plan->options.granularity == BDAG_GRANULARITY_VERTEX;
-    if (task == NULL || vertex || task->edges + edges > TASK_EDGES ||
+    if (task == NULL || vertex || task->edges + edges > b->task_edges ||
         task->first != b->panels_left + 1) {
       if (grow(b, &plan->backward_task, &b->task_capacity, plan->backward_tasks, 1,
                sizeof *plan->backward_task))
@@ -366,7 +369,7 @@ static void cut_tasks(bdag_backward *b, const uint32_t *order, uint32_t count, i
     uint64_t edges = 0;
     uint32_t rows = 0;
     while (begin + rows < count &&
-           (rows == 0 || rows % step != 0 || (edges < TASK_EDGES && !vertex))) {
+           (rows == 0 || rows % step != 0 || (edges < ROWS_EDGES && !vertex))) {
       const uint32_t row = order[begin + rows];
       edges += b->out_length[row] + term_edges(b, row) + 8;
       rows++;
@@ -525,7 +528,10 @@ static int allocate(bdag_backward *b) {
 bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error) {
   bdag_plan *plan = build->plan;
   const bdag_context *context = build->context;
-  bdag_backward b = {.build = build, .plan = plan, .panels_left = plan->panels};
+  bdag_backward b = {.build = build,
+                     .plan = plan,
+                     .task_edges = bdag_costs_task_edges(build->context),
+                     .panels_left = plan->panels};
   b.failed = allocate(&b);
   if (!b.failed) {
     list_members(&b);

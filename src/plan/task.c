@@ -3,9 +3,8 @@
  * graphs are acyclic by construction. May include base and network. */
 #include <string.h>
 
+#include "base/costs.h"
 #include "plan/build.h"
-
-#define TASK_EDGES 16384u
 
 static uint64_t block_edges(const bdag_plan *plan, const bdag_block *block) {
   uint64_t edges = plan->list_offset[block->row + block->rows] - plan->list_offset[block->row];
@@ -24,11 +23,12 @@ static int group_blocks(bdag_build *build) {
   plan->forward_task =
       bdag_allocate_array(build->context, plan->blocks, sizeof *plan->forward_task);
   if (plan->forward_task == NULL) return -1;
+  const uint64_t worth = bdag_costs_task_edges(build->context);
   bdag_task *task = NULL;
   for (uint32_t i = 0; i < plan->blocks; i++) {
     const uint64_t edges = block_edges(plan, &plan->block[i]);
     if (task == NULL || plan->options.granularity == BDAG_GRANULARITY_VERTEX ||
-        task->edges + edges > TASK_EDGES) {
+        task->edges + edges > worth) {
       task = &plan->forward_task[plan->forward_tasks++];
       *task = (bdag_task){.first = i};
     }

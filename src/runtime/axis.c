@@ -2,13 +2,12 @@
  * May include plan and below. */
 #include <omp.h>
 
+#include "base/costs.h"
 #include "runtime/engine_internal.h"
 
 /* Gradient buffers beyond the first may take that much memory together. */
 #define GROUP_BYTES          (UINT64_C(512) << 20)
 #define DETERMINISTIC_GROUPS 4u
-/* Below that many edge·samples a pass takes a few microseconds: not worth a team. */
-#define SERIAL_WORK 200000u
 
 uint32_t bdag_engine_choose_groups(const bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
@@ -33,17 +32,14 @@ uint32_t bdag_groups_of_pass(const bdag_engine *engine, bdag_axis axis) {
   return (uint32_t)groups;
 }
 
-int bdag_pass_is_small(const bdag_engine *engine, uint64_t tiles) {
-  return engine->plan->edges * tiles * engine->tile < SERIAL_WORK;
-}
-
 /* Tiles balance when they divide evenly or are many; otherwise the graph must be wide enough. */
 bdag_axis bdag_engine_choose_axis(const bdag_engine *engine, uint64_t tiles, int backward) {
   const bdag_plan *plan = engine->plan;
   const uint64_t threads = engine->options.threads;
   if (threads == 1 || omp_in_parallel()) return BDAG_AXIS_SERIAL;
   if (engine->options.axis != BDAG_AXIS_AUTO) return engine->options.axis;
-  if (bdag_pass_is_small(engine, tiles)) return BDAG_AXIS_SERIAL;
+  if (plan->edges * tiles * engine->tile < bdag_costs_serial_work(engine->context))
+    return BDAG_AXIS_SERIAL;
   const int balanced = tiles % threads == 0 || tiles >= 4 * threads;
   const int buffered = !backward || engine->groups >= threads;
   if (tiles >= threads && balanced && buffered) return BDAG_AXIS_TILES;

@@ -71,17 +71,17 @@ bdag_axis bdag_begin_pass(bdag_engine *engine, bdag_axis axis) {
   engine->failure = (bdag_failure){BDAG_OK, BDAG_NONE, BDAG_NONE, BDAG_NONE};
   for (uint32_t i = 0; i < BDAG_MEETINGS; i++) bdag_meeting_prepare(&engine->meeting[i]);
   engine->pass_threads = 1;
-  const int serial = axis == BDAG_AXIS_SERIAL;
-  if (serial && bdag_pass_is_small(engine, engine->batch_tiles)) return axis;
-  engine->claimed = bdag_team_enter(engine->context, serial ? 1 : engine->options.threads);
-  if (engine->claimed > 1) engine->pass_threads = engine->claimed;
+  if (axis == BDAG_AXIS_SERIAL) return axis;
+  engine->claimed = bdag_team_enter(engine->context, engine->options.threads);
   if (engine->claimed == 0)
     bdag_engine_fail(engine, BDAG_ERROR_THREADS, BDAG_NONE, BDAG_NONE, BDAG_NONE);
-  return engine->claimed > 1 ? axis : BDAG_AXIS_SERIAL;
+  if (engine->claimed <= 1) return BDAG_AXIS_SERIAL;
+  engine->pass_threads = engine->claimed;
+  return axis;
 }
 
 void bdag_end_pass(bdag_engine *engine) {
-  if (engine->claimed > 0) bdag_team_leave(engine->context, engine->claimed);
+  bdag_team_leave(engine->context, engine->claimed);
   engine->claimed = 0;
 }
 

@@ -22,8 +22,8 @@ static inline bdag_array bdag_dense_array(const bdag_engine *engine, const void 
 
 /* Returns OK, INVALID_ARGUMENT, MISMATCH. */
 bdag_status bdag_check_weights(const bdag_engine *engine, const bdag_weights *weights);
-/* Nothing has failed, nobody has cancelled, and the pass has its threads out of the context's budget; as
- * they may be fewer, the axis returned is the one to take. When the system does not allow them the pass
+/* Nothing has failed, nobody has cancelled, and the pass has its threads out of the context's budget; when
+ * none are left the axis returned is SERIAL. When the system does not allow them the pass
  * has failed with THREADS. End gives the threads back; without a begin it does nothing. */
 bdag_axis bdag_begin_pass(bdag_engine *engine, bdag_axis axis);
 void bdag_end_pass(bdag_engine *engine);

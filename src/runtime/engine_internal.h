@@ -127,8 +127,6 @@ void *bdag_engine_scratch(const bdag_engine *engine);
 
 /* The axis of a pass over this many tiles. */
 bdag_axis bdag_engine_choose_axis(const bdag_engine *engine, uint64_t tiles, int backward);
-/* Not worth a team. */
-int bdag_pass_is_small(const bdag_engine *engine, uint64_t tiles);
 /* Gradient buffers that an engine should have, and those that a pass on an axis fills. */
 uint32_t bdag_engine_choose_groups(const bdag_engine *engine);
 uint32_t bdag_groups_of_pass(const bdag_engine *engine, bdag_axis axis);

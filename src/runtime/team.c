@@ -7,19 +7,12 @@
 #include "base/fork.h"
 #include "base/limit.h"
 
-/* Passes that could have had more threads before a thread's team grows again. */
-#define GROW_AFTER 8u
-#define NO_PLACE   UINT32_MAX
+#define NO_PLACE UINT32_MAX
 /* Bytes of a processor mask; kernels have at most 8192 processors. */
 #define MASK_BYTES 1024u
 
-/* Of an application thread: the OpenMP runtime keeps a pool for each. */
-typedef struct team_history {
-  uint32_t size;     /* of its last team, 0: none so far */
-  uint32_t squeezed; /* the budget did not leave what was wanted */
-  uint32_t roomy;    /* times in a row that it would have left more */
-} team_history;
-static _Thread_local team_history history;
+/* Size of this application thread's last team, 0: none so far. The OpenMP runtime keeps its threads. */
+static _Thread_local uint32_t last_size;
 
 /* Of a bound thread. */
 typedef struct bound_state {
@@ -30,31 +23,13 @@ static _Thread_local bound_state bound;
 
 /* ---- Budget -------------------------------------------------------------------------------------- */
 
-static uint32_t fitting(uint32_t wanted, uint32_t most) {
-  while (wanted > most) wanted = (wanted + 1) / 2;
-  return wanted;
-}
-
-/* `size` would fit; a team that was squeezed grows only when that lasts. */
-static uint32_t settled(uint32_t size) {
-  const int grows = size > history.size && history.size > 0;
-  return grows && history.squeezed && history.roomy < GROW_AFTER ? history.size : size;
-}
-
-static uint32_t take(bdag_budget *budget, uint32_t threads, uint32_t wanted, uint32_t *fit) {
-  uint32_t used = atomic_load_explicit(&budget->used, memory_order_relaxed), size;
+static int take(bdag_budget *budget, uint32_t threads, uint32_t wanted) {
+  uint32_t used = atomic_load_explicit(&budget->used, memory_order_relaxed);
   do {
-    *fit = fitting(wanted, used < threads ? threads - used : 1);
-    size = settled(*fit);
-  } while (!atomic_compare_exchange_weak_explicit(&budget->used, &used, used + size,
+    if (wanted > threads - used) return 0;
+  } while (!atomic_compare_exchange_weak_explicit(&budget->used, &used, used + wanted,
                                                   memory_order_relaxed, memory_order_relaxed));
-  return size;
-}
-
-/* A pass on the calling thread alone leaves the pool as it is. */
-static void remember(uint32_t wanted, uint32_t fit, uint32_t size) {
-  if (size == 1) return;
-  history = (team_history){size, size<wanted, fit> size ? history.roomy + 1 : 0};
+  return 1;
 }
 
 static int in_child(const bdag_context *context) {
@@ -67,8 +42,8 @@ static int in_child(const bdag_context *context) {
 }
 
 /* OpenMP runtimes end the process when they cannot make a thread. */
-static int can_grow(const bdag_context *context, uint32_t size) {
-  const uint32_t there = history.size > 1 ? history.size : 1;
+static int can_have(const bdag_context *context, uint32_t size) {
+  const uint32_t there = last_size > 1 ? last_size : 1;
   if (size <= there || bdag_limit_try(size - there) == size - there) return 1;
   char limits[160];
   bdag_limit_describe("", limits, sizeof limits);
@@ -81,24 +56,23 @@ static int can_grow(const bdag_context *context, uint32_t size) {
 
 uint32_t bdag_team_enter(const bdag_context *context, uint32_t wanted) {
   if (wanted > context->threads) wanted = context->threads;
-  if (wanted > 1 && (omp_in_parallel() || in_child(context))) wanted = 1;
-  uint32_t fit;
-  const uint32_t size = take(context->budget, context->threads, wanted, &fit);
-  if (!can_grow(context, size)) {
-    bdag_team_leave(context, size);
+  if (wanted <= 1 || omp_in_parallel() || in_child(context)) return 1;
+  if (!take(context->budget, context->threads, wanted)) return 1;
+  if (!can_have(context, wanted)) {
+    bdag_team_leave(context, wanted);
     return 0;
   }
-  remember(wanted, fit, size);
-  return size;
+  last_size = wanted;
+  return wanted;
 }
 
 void bdag_team_leave(const bdag_context *context, uint32_t threads) {
-  atomic_fetch_sub_explicit(&context->budget->used, threads, memory_order_relaxed);
+  if (threads > 1) atomic_fetch_sub_explicit(&context->budget->used, threads, memory_order_relaxed);
 }
 
-uint32_t bdag_team_enter_always(const bdag_context *context, uint32_t wanted) {
-  const uint32_t size = bdag_team_enter(context, wanted);
-  return size > 0 ? size : bdag_team_enter(context, 1);
+uint32_t bdag_team_enter_again(const bdag_context *context) {
+  const uint32_t size = bdag_team_enter(context, last_size > 1 ? last_size : context->threads);
+  return size > 0 ? size : 1;
 }
 
 /* ---- Binding ------------------------------------------------------------------------------------- */

@@ -23,7 +23,8 @@ void *bdag_allocate_touched(const bdag_context *context, uint64_t parts, uint64_
     zero_share(block, parts, size, 0, 1);
     return block;
   }
-  const uint32_t team = bdag_team_enter_always(context, threads);
+  const uint32_t claimed = bdag_team_enter(context, threads);
+  const uint32_t team = claimed > 0 ? claimed : 1;
 #pragma omp parallel num_threads(team) if (team > 1)
   {
     const uint32_t number = (uint32_t)omp_get_thread_num();
@@ -31,6 +32,6 @@ void *bdag_allocate_touched(const bdag_context *context, uint64_t parts, uint64_
     zero_share(block, parts, size, number, (uint32_t)omp_get_num_threads());
     bdag_team_unbind(context, number);
   }
-  bdag_team_leave(context, team);
+  bdag_team_leave(context, claimed);
   return block;
 }

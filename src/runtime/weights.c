@@ -118,11 +118,10 @@ void bdag_weights_refresh(bdag_weights *weights) {
   if (!weights->plan->indirect) return;
   const uint64_t slots = weights->plan->slot_count;
   const int alone = slots < PARALLEL_SLOTS || omp_in_parallel();
-  const uint32_t threads =
-      alone ? 1 : bdag_team_enter_always(weights->context, weights->context->threads);
+  const uint32_t threads = alone ? 1 : bdag_team_enter_again(weights->context);
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
   for (uint64_t slot = 0; slot < slots; slot++) refresh_slot(weights, slot);
-  if (!alone) bdag_team_leave(weights->context, threads);
+  bdag_team_leave(weights->context, threads);
 }
 
 uint64_t bdag_plan_state_of_parameter(const bdag_plan *plan, uint64_t parameter) {

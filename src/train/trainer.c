@@ -233,11 +233,12 @@ static bdag_status update_weights(bdag_trainer *trainer) {
   };
   const bdag_context *const context = trainer->plan->context;
   const int alone = trainer->plan->state_count < BDAG_PARALLEL_UPDATE;
-  update.threads = alone ? 1 : bdag_team_enter_always(context, trainer->threads);
+  const uint32_t threads = alone ? 1 : bdag_team_enter(context, trainer->threads);
+  update.threads = threads > 0 ? threads : 1;
   update_ranges(trainer, &update, weights, weight_count, gradient);
   update.decay = 0.0;
   update_ranges(trainer, &update, biases, bias_count, gradient);
-  if (!alone) bdag_team_leave(context, update.threads);
+  bdag_team_leave(context, threads);
   bdag_weights_refresh(trainer->weights);
   return BDAG_OK;
 }

@@ -27,7 +27,7 @@ static uint32_t used(const bdag_context *context) {
 
 Test(team, takes_what_it_wants_and_gives_it_back) {
   bdag_context *const context = make(8);
-  for (uint32_t wanted = 1; wanted <= 8; wanted++) {
+  for (uint32_t wanted = 2; wanted <= 8; wanted++) {
     cr_assert_eq(bdag_team_enter(context, wanted), wanted);
     cr_assert_eq(used(context), wanted);
     bdag_team_leave(context, wanted);
@@ -58,64 +58,41 @@ static uint32_t enter_elsewhere(const bdag_context *context, uint32_t wanted) {
   return v.got;
 }
 
-Test(team, halves_until_it_fits) {
+/* A team of another size would be a new one. */
+Test(team, all_or_the_calling_thread) {
   bdag_context *const context = make(16);
   cr_assert_eq(enter_elsewhere(context, 5), 5);
-  cr_assert_eq(enter_elsewhere(context, 16), 8); /* 11 are left */
-  cr_assert_eq(enter_elsewhere(context, 6), 3);  /* 3 */
-  cr_assert_eq(used(context), 16);
-  /* nobody is turned away */
+  cr_assert_eq(enter_elsewhere(context, 12), 1); /* 11 are left */
   cr_assert_eq(enter_elsewhere(context, 16), 1);
+  cr_assert_eq(enter_elsewhere(context, 11), 11);
+  cr_assert_eq(used(context), 16);
+  /* nobody is turned away, and who is alone needs no budget */
+  cr_assert_eq(enter_elsewhere(context, 2), 1);
   cr_assert_eq(enter_elsewhere(context, 1), 1);
-  cr_assert_eq(used(context), 18);
-  bdag_team_leave(context, 18);
+  cr_assert_eq(used(context), 16);
+  bdag_team_leave(context, 1);
+  cr_assert_eq(used(context), 16);
+  bdag_team_leave(context, 11);
+  cr_assert_eq(enter_elsewhere(context, 12), 1);
+  cr_assert_eq(enter_elsewhere(context, 8), 8);
+  bdag_team_leave(context, 5);
+  bdag_team_leave(context, 8);
   bdag_context_destroy(context);
 }
 
-/* Another size costs libgomp's threads of this caller. */
-Test(team, a_squeezed_team_grows_only_when_there_is_room_for_long) {
+Test(team, work_beside_passes_keeps_the_size) {
   bdag_context *const context = make(8);
-  cr_assert_eq(bdag_team_enter(context, 8), 8);
-  bdag_team_leave(context, 8);
-  cr_assert_eq(enter_elsewhere(context, 4), 4);
-  cr_assert_eq(bdag_team_enter(context, 8), 4);
-  bdag_team_leave(context, 8);
-  uint32_t passes = 0, size;
-  do {
-    size = bdag_team_enter(context, 8);
-    bdag_team_leave(context, size);
-    cr_assert(size == 4 || size == 8);
-    passes++;
-  } while (size < 8 && passes < 1000);
+  uint32_t size = bdag_team_enter_again(context);
   cr_assert_eq(size, 8);
-  cr_assert_geq(passes, 4);
-  /* less room in between begins the count anew; a pass alone does not */
-  cr_assert_eq(enter_elsewhere(context, 4), 4);
-  cr_assert_eq(bdag_team_enter(context, 8), 4);
+  bdag_team_leave(context, size);
+  cr_assert_eq(bdag_team_enter(context, 3), 3);
+  bdag_team_leave(context, 3);
+  cr_assert_eq(bdag_team_enter(context, 1), 1);
+  size = bdag_team_enter_again(context);
+  cr_assert_eq(size, 3);
+  cr_assert_eq(enter_elsewhere(context, 5), 5);
+  cr_assert_eq(bdag_team_enter_again(context), 1);
   bdag_team_leave(context, 8);
-  for (int i = 0; i < 100; i++) {
-    for (int k = 0; k < 2; k++) {
-      cr_assert_eq(bdag_team_enter(context, 8), 4);
-      bdag_team_leave(context, 4);
-      cr_assert_eq(bdag_team_enter(context, 1), 1);
-      bdag_team_leave(context, 1);
-    }
-    cr_assert_eq(enter_elsewhere(context, 2), 2);
-    cr_assert_eq(bdag_team_enter(context, 8), 4);
-    bdag_team_leave(context, 6);
-  }
-  bdag_context_destroy(context);
-}
-
-/* Who wants other numbers gets them at once. */
-Test(team, wishes_may_change) {
-  bdag_context *const context = make(8);
-  for (int i = 0; i < 10; i++) {
-    cr_assert_eq(bdag_team_enter(context, 8), 8);
-    bdag_team_leave(context, 8);
-    cr_assert_eq(bdag_team_enter(context, 3), 3);
-    bdag_team_leave(context, 3);
-  }
   bdag_context_destroy(context);
 }
 
@@ -144,7 +121,7 @@ typedef struct visitor {
 static void *come_and_go(void *argument) {
   visitor *v = argument;
   for (int i = 0; i < VISITS; i++) {
-    const uint32_t size = bdag_team_enter(v->context, 4);
+    const uint32_t size = bdag_team_enter(v->context, 2 + (uint32_t)i % 3);
     const uint32_t now = atomic_load(&v->context->budget->used);
     if (now > v->most) v->most = now;
     bdag_team_leave(v->context, size);
@@ -161,7 +138,7 @@ Test(team, many_at_once) {
   }
   for (int i = 0; i < VISITORS; i++) {
     pthread_join(visitors[i].thread, NULL);
-    cr_expect_leq(visitors[i].most, 4 + VISITORS - 1);
+    cr_expect_leq(visitors[i].most, 4);
   }
   cr_expect_eq(used(context), 0);
   bdag_context_destroy(context);

@@ -81,6 +81,42 @@ Test(trace, each_task_once) {
           }
 }
 
+/* Where the plan has dense panels, their weight gradients are tasks of their own. */
+Test(trace, kinds) {
+  const trace_wish wish = {.threads = 1, .axis = BDAG_AXIS_SERIAL, .batch = 100};
+  trace_fixture f;
+  bdag_trace_record record;
+  double loss;
+  uint64_t dense = 0;
+  fixture_dense(&f, &wish);
+  cr_assert_eq(fixture_step(&f, &loss), BDAG_OK);
+  for (uint64_t i = 0; bdag_trace_get_record(f.trace, i, &record) == BDAG_OK; i++) {
+    if (record.pass == 0 || record.task == BDAG_NO_TASK) continue;
+    const int panels = f.plan->backward_task[record.task].kind == BDAG_TASK_PANELS;
+    cr_assert_eq(record.kind, panels ? BDAG_TRACE_WEIGHT_GRAD : BDAG_TRACE_BACKWARD);
+    dense += panels;
+  }
+  cr_assert_gt(dense, 0);
+  fixture_release(&f);
+}
+
+Test(trace, gradient_buffers_are_summed_in_pieces) {
+  const trace_wish wish = {.threads = 2, .axis = BDAG_AXIS_TILES, .batch = 300};
+  trace_fixture f;
+  bdag_trace_record record;
+  double loss;
+  uint64_t pieces = 0;
+  fixture_dense(&f, &wish);
+  cr_assert_eq(fixture_step(&f, &loss), BDAG_OK);
+  for (uint64_t i = 0; bdag_trace_get_record(f.trace, i, &record) == BDAG_OK; i++) {
+    if (record.kind != BDAG_TRACE_REDUCE) continue;
+    cr_assert_eq(record.pass, 1);
+    pieces++;
+  }
+  cr_assert_eq(pieces, (f.plan->slot_count + 8191) / 8192);
+  fixture_release(&f);
+}
+
 Test(trace, passes_are_described) {
   const trace_wish wish = {.threads = 2, .axis = BDAG_AXIS_TILES, .batch = 300};
   trace_fixture f;
@@ -239,6 +275,28 @@ Test(trace, failed_passes_stay_incomplete) {
   fixture_release(&f);
 }
 
+static int fails(void *user, bdag_type type, double parameter, size_t count, const void *in,
+                 void *out) {
+  return 1;
+}
+
+static int derivative(void *user, bdag_type type, double parameter, size_t count, const void *in,
+                      const void *out, void *result) {
+  return 1;
+}
+
+Test(trace, failing_callbacks) {
+  const bdag_activation_functions functions = {fails, derivative, NULL};
+  const trace_wish wish = {.threads = 1, .batch = 20, .functions = &functions};
+  trace_fixture f;
+  bdag_trace_pass pass;
+  fixture_diamond(&f, &wish);
+  cr_assert_eq(bdag_forward(f.engine, f.weights, 20, f.x, NULL), BDAG_ERROR_CALLBACK);
+  cr_assert_eq(bdag_trace_get_pass(f.trace, 0, &pass), BDAG_OK);
+  cr_assert_eq(pass.end, 0);
+  fixture_release(&f);
+}
+
 Test(trace, bad_arguments) {
   const trace_wish wish = {.threads = 2, .batch = 10};
   trace_fixture f;
@@ -315,6 +373,32 @@ Test(trace, labels) {
   record = (bdag_trace_record){.kind = BDAG_TRACE_REDUCE, .task = BDAG_NO_TASK};
   bdag_trace_label(f.trace, &record, text, sizeof text);
   cr_assert_str_eq(text, "reduce");
+  fixture_release(&f);
+}
+
+Test(trace, labels_of_many_vertices) {
+  const trace_wish wish = {.threads = 1, .axis = BDAG_AXIS_SERIAL, .batch = 16};
+  trace_fixture f;
+  bdag_trace_record record;
+  bdag_trace_task task;
+  double loss;
+  int hidden = 0;
+  fixture_dense(&f, &wish);
+  cr_assert_eq(fixture_step(&f, &loss), BDAG_OK);
+  for (uint64_t i = 0; bdag_trace_get_record(f.trace, i, &record) == BDAG_OK; i++) {
+    char text[100];
+    if (record.kind != BDAG_TRACE_WEIGHT_GRAD) continue;
+    cr_assert_eq(bdag_trace_describe(f.trace, &record, &task), BDAG_OK);
+    cr_assert_eq(task.panels, 1);
+    bdag_trace_label(f.trace, &record, text, sizeof text);
+    hidden |= strcmp(text, "weight gradient: vertices 16..55, level 1, tile 0") == 0;
+  }
+  cr_assert(hidden);
+  record = (bdag_trace_record){.kind = BDAG_TRACE_LOAD, .task = BDAG_NO_TASK};
+  cr_assert_eq(bdag_trace_describe(f.trace, &record, &task), BDAG_OK);
+  cr_assert_eq(task.vertices, 60);
+  cr_assert_eq(task.edges, 16 * 40 + 40 * 4);
+  cr_assert_eq(task.last_level, 2);
   fixture_release(&f);
 }
 

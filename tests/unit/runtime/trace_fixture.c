@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-enum { INPUTS = 16, NEURONS = 200, OUTPUTS = 4 };
+enum { INPUTS = 16, NEURONS = 200, HIDDEN = 40, OUTPUTS = 4 };
 
 static void finish(trace_fixture *f, const trace_wish *wish, uint32_t outputs,
                    const uint32_t *output) {
@@ -46,10 +46,14 @@ static void begin(trace_fixture *f, const trace_wish *wish) {
 void fixture_diamond(trace_fixture *f, const trace_wish *wish) {
   static const uint32_t from[] = {0, 0, 1, 2}, to[] = {1, 2, 3, 3}, output = 3;
   static const double weights[] = {0.5, -0.5, 1, 2};
-  const bdag_activation activation = bdag_activation_default(BDAG_TANH);
+  bdag_activation activation = bdag_activation_default(BDAG_TANH);
   trace_wish own = *wish;
   own.granularity = BDAG_GRANULARITY_VERTEX;
   begin(f, wish);
+  if (wish->functions != NULL)
+    cr_assert_eq(bdag_context_register_activation(f->context, "own", wish->functions,
+                                                  &activation.kind, NULL),
+                 BDAG_OK);
   cr_assert_eq(bdag_network_add_inputs(f->network, 1, NULL, NULL), BDAG_OK);
   cr_assert_eq(bdag_network_add_vertices(f->network, 3, &activation, NULL, NULL), BDAG_OK);
   cr_assert_eq(bdag_network_add_edges(f->network, 4, from, to, weights, NULL, NULL), BDAG_OK);
@@ -70,6 +74,24 @@ void fixture_random(trace_fixture *f, const trace_wish *wish) {
       cr_assert_eq(bdag_network_add_edges(f->network, 1, &u, &v, &weight, NULL, NULL), BDAG_OK);
     }
   for (uint32_t i = 0; i < OUTPUTS; i++) output[i] = INPUTS + NEURONS - 1 - i;
+  finish(f, wish, OUTPUTS, output);
+}
+
+void fixture_dense(trace_fixture *f, const trace_wish *wish) {
+  const bdag_activation activation = bdag_activation_default(BDAG_TANH);
+  uint32_t output[OUTPUTS];
+  begin(f, wish);
+  cr_assert_eq(bdag_network_add_inputs(f->network, INPUTS, NULL, NULL), BDAG_OK);
+  cr_assert_eq(bdag_network_add_vertices(f->network, HIDDEN + OUTPUTS, &activation, NULL, NULL),
+               BDAG_OK);
+  for (uint32_t v = INPUTS; v < INPUTS + HIDDEN + OUTPUTS; v++) {
+    const int last = v >= INPUTS + HIDDEN;
+    for (uint32_t u = last ? INPUTS : 0; u < (last ? INPUTS + HIDDEN : INPUTS); u++) {
+      const double weight = (double)((u * 5 + v * 3) % 17) / 34 - 0.25;
+      cr_assert_eq(bdag_network_add_edges(f->network, 1, &u, &v, &weight, NULL, NULL), BDAG_OK);
+    }
+  }
+  for (uint32_t i = 0; i < OUTPUTS; i++) output[i] = INPUTS + HIDDEN + i;
   finish(f, wish, OUTPUTS, output);
 }
 

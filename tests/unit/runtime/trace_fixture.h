@@ -23,12 +23,15 @@ typedef struct trace_wish {
   bdag_granularity granularity;
   uint64_t records; /* room in the trace; 0: as usual */
   const bdag_allocator *allocator;
+  const bdag_activation_functions *functions; /* the diamond's activation; NULL: tanh */
 } trace_wish;
 
 /* Input 0 feeds neurons 1 and 2, both feed 3: one task each. */
 void fixture_diamond(trace_fixture *f, const trace_wish *wish);
 /* 16 inputs, 200 neurons that read 1 to 9 earlier ones, 4 outputs under a squared error. */
 void fixture_random(trace_fixture *f, const trace_wish *wish);
+/* 16 inputs, 40 neurons, 4 outputs, each reading all of the layer before. */
+void fixture_dense(trace_fixture *f, const trace_wish *wish);
 void fixture_release(trace_fixture *f);
 
 /* One recorded forward and backward pass. */
