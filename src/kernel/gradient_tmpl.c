@@ -224,15 +224,20 @@ INLINE void sweep_row(const bdag_sweep_job *job, bdag_waiting *waiting, uint32_t
   for (int j = 0; j < vectors; j++) out[j] = vec_loadu((const real *)job->out + at + j * LANES);
   for (int j = 0; pulls && j < vectors; j++)
     sum[j] = job->from_zero ? vec_zero() : vec_loadu((const real *)job->out_grad + at + j * LANES);
-  const uint64_t end = job->offset[i + 1];
+  /* local: a stored vector could be any field of the job as far as the compiler knows */
+  const size_t stride = job->row_stride;
+  const uint32_t *successor = job->successor;
+  const real *weight = (const real *)job->weights + (job->offset[i] - job->offset[0]);
+  const uint64_t end = job->offset[i + 1], limit = job->limit, distance = job->ahead;
+  size_t waits = waiting->waiting;
   for (uint64_t e = job->offset[i]; e < end; e++) {
-    if (ahead && e + job->ahead < job->limit) {
-      const real *next = in_grad + job->successor[e + job->ahead] * job->row_stride;
+    if (ahead && e + distance < limit) {
+      const real *next = in_grad + successor[e + distance] * stride;
       for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
         __builtin_prefetch((const char *)next + byte, 0, 3);
     }
-    const real *row = in_grad + job->successor[e] * job->row_stride;
-    const vec w = vec_set1(((const real *)job->weights)[e - job->offset[0]]);
+    const real *row = in_grad + successor[e] * stride;
+    const vec w = vec_set1(*weight++);
     vec dot[2] = {vec_zero(), vec_zero()};
     for (int j = 0; j < vectors; j++) {
       vec g = vec_loadu(row + j * LANES);
@@ -241,9 +246,13 @@ INLINE void sweep_row(const bdag_sweep_job *job, bdag_waiting *waiting, uint32_t
       if (dots) dot[j & 1] = vec_fma(out[j], g, dot[j & 1]);
     }
     if (!dots) continue;
-    waiting->dot[waiting->waiting++] = vectors > 1 ? vec_add(dot[0], dot[1]) : dot[0];
-    if (waiting->waiting == LANES) store_sums(job, waiting, accumulate);
+    waiting->dot[waits++] = vectors > 1 ? vec_add(dot[0], dot[1]) : dot[0];
+    if (waits < LANES) continue;
+    waiting->waiting = waits;
+    store_sums(job, waiting, accumulate);
+    waits = 0;
   }
+  waiting->waiting = waits;
   for (int j = 0; pulls && j < vectors; j++)
     vec_storeu((real *)job->out_grad + at + j * LANES, sum[j]);
 }

@@ -196,17 +196,20 @@ INLINE void prefetch_row(const real *row, const int vectors) {
 
 INLINE void list_columns(const bdag_list_job *job, size_t t, const int vectors, const int ahead) {
   const real *weight = job->weights, *rows = (const real *)job->rows + t;
+  const size_t stride = job->row_stride;
+  const uint32_t *source = job->source;
+  const uint64_t limit = job->limit, distance = job->ahead;
   for (uint32_t r = 0; r < job->targets; r++) {
-    real *target = (real *)job->target + r * job->row_stride + t;
+    real *target = (real *)job->target + r * stride + t;
     const uint64_t end = job->offset[r + 1];
     vec sum[TILE_VECTORS];
     for (int j = 0; j < vectors; j++)
       sum[j] = job->initial != NULL ? vec_set1(((const real *)job->initial)[r])
                                     : vec_loadu(target + j * LANES);
     for (uint64_t i = job->offset[r]; i < end; i++) {
-      if (ahead && i + job->ahead < job->limit)
-        prefetch_row(rows + job->source[i + job->ahead] * job->row_stride, vectors);
-      const real *row = rows + job->source[i] * job->row_stride;
+      if (ahead && i + distance < limit)
+        prefetch_row(rows + source[i + distance] * stride, vectors);
+      const real *row = rows + source[i] * stride;
       const vec w = vec_set1(*weight++);
       for (int j = 0; j < vectors; j++) sum[j] = vec_fma(w, vec_loadu(row + j * LANES), sum[j]);
     }

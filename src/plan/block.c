@@ -21,7 +21,7 @@
 /* A dense panel pays in both directions if that share of its weights exists: a weight of a panel costs
  * about 7 cycles forward and backward, an irregular edge about 22. Where its sources are not consecutive
  * rows they are pulled one by one, and it pays later. */
-#define PANEL_SHARE           0.33
+#define PANEL_SHARE           0.38
 #define PANEL_SHARE_SCATTERED 0.75
 /* Neighbours that share nearly all sources cost about 9 cycles an edge as unions and bundles. */
 #define PANEL_SHARE_UNITED 0.75

@@ -160,21 +160,27 @@ static uint32_t choose_tile(const bdag_engine *engine) {
   return needed < TILE ? (uint32_t)needed : TILE;
 }
 
-/* Forward, rows that are still needed should stay in L2. Backward, dense panels and bundles gain by
- * long sums; the sweep gains by rows that stay in L2. The backward chunk decides sums: it depends on the plan only. */
+/* As many tiles as have their rows that are needed at once in so many bytes. */
+static uint32_t fitting_tiles(const bdag_engine *engine, uint64_t bytes, uint64_t most) {
+  const uint64_t rows = engine->plan->usual_reach * engine->tile * engine->element;
+  const uint64_t fitting = bytes / rows;
+  return (uint32_t)(fitting < 1 ? 1 : fitting < most ? fitting : most);
+}
+
+/* Dense panels gain most by weights that are read once for many samples. Otherwise rows that are still
+ * needed should stay in L2; bundles gain by long sums, the sweep takes tile by tile. The backward chunk
+ * decides sums: it does not depend on the machine. */
 static void choose_chunks(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
   const uint64_t most = engine->tile < CHUNK_SAMPLES ? CHUNK_SAMPLES / engine->tile : 1;
-  const uint64_t rows = plan->usual_reach * engine->tile * engine->element;
-  const uint64_t fitting = plan->context->machine.l2 / 2 / rows;
-  engine->forward_tiles = (uint32_t)(fitting < 1 ? 1 : fitting < most ? fitting : most);
+  engine->forward_tiles = engine->chunk_tiles = (uint32_t)most;
+  if (plan->live_slots * 4 < plan->weight_edges) return;
   uint64_t swept = 0;
   for (uint32_t i = 0; i < plan->sweeps; i++)
     if (plan->sweep[i].bundles == 0) swept += plan->sweep[i].slots;
-  const uint64_t together = GRAD_BYTES / rows;
-  engine->chunk_tiles = swept * 2 > plan->weight_edges || together < 1 ? 1
-                        : together < most                              ? (uint32_t)together
-                                                                       : (uint32_t)most;
+  engine->forward_tiles = fitting_tiles(engine, plan->context->machine.l2 / 2, most);
+  engine->chunk_tiles =
+      swept * 2 > plan->weight_edges ? 1 : fitting_tiles(engine, GRAD_BYTES, most);
 }
 
 bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,
