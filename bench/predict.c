@@ -24,13 +24,13 @@ static double work_of(const bench_model *model) {
 }
 
 void bench_model_fit(bench_model *model, double one) {
-  const double work = work_of(model);
-  model->rest = fmax(one - work, 0.0);
-  if (work <= one) return;
+  const double factor = one / work_of(model);
   for (uint64_t i = 0; i < model->pass_count; i++) {
-    model->passes[i].work *= one / work;
-    model->passes[i].span *= one / work;
-    model->passes[i].burdened_span *= one / work;
+    bench_model_pass *pass = &model->passes[i];
+    const double burden = pass->burdened_span - pass->span;
+    pass->work *= factor;
+    pass->span *= factor;
+    pass->burdened_span = pass->span + burden;
   }
 }
 
@@ -48,7 +48,7 @@ static double seconds_of_pass(const bench_model *model, const bench_model_pass *
 }
 
 bench_prediction bench_predict(const bench_model *model, uint32_t threads, double one) {
-  bench_prediction p = {.threads = threads, .seconds = model->rest};
+  bench_prediction p = {.threads = threads};
   for (uint64_t i = 0; i < model->pass_count; i++)
     p.seconds += seconds_of_pass(model, &model->passes[i], threads);
   const double moved = model->bandwidth > 0.0 ? model->bytes / model->bandwidth : 0.0;

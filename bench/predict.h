@@ -31,13 +31,13 @@ typedef struct bench_model_pass {
 typedef struct bench_model {
   uint64_t pass_count;
   bench_model_pass *passes; /* [pass_count] */
-  double rest;              /* seconds that no thread can take off: outside of all tasks */
   double release;           /* latency, seconds */
   double bytes;             /* moved by all passes */
   double bandwidth; /* bytes/s of all cores out of the level that holds the bytes; 0 unknown */
 } bench_model;
 
-/* Scales the passes and fills in `rest` so that one thread takes exactly `one` seconds. */
+/* Scales work and span, but not the burden, so that one thread takes exactly `one` seconds: what lies
+ * between the tasks is shared with them. */
 void bench_model_fit(bench_model *model, double one);
 
 /* Each pass by the quickest of three ways: the greedy bound with the burdened span, its tiles shared out,
