@@ -34,7 +34,7 @@ static int take(bdag_budget *budget, uint32_t threads, uint32_t wanted) {
 
 static int in_child(const bdag_context *context) {
   if (!bdag_fork_is_child()) return 0;
-  if (bdag_fork_warn())
+  if (context->log != NULL && bdag_fork_warn())
     bdag_log(context, BDAG_LOG_WARNING,
              "this process was forked from one with threads: its passes run on the calling thread "
              "alone; fork before the first context is made, or start a new program");
