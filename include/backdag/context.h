@@ -91,8 +91,9 @@ typedef struct bdag_context_options {
  * their pages lie near; that works best with binding.
  *
  * hwloc describes the machine. Where the kernel does not (no /sys), it asks the processors, for which the
- * thread that makes the context runs on each of them for a moment. Nothing is printed, unless HWLOC_
- * variables ask for it. */
+ * thread that makes the context runs on each of them for a moment. The library prints nothing; hwloc
+ * itself does only when the kernel's description contradicts itself or its variables ask for it
+ * (HWLOC_HIDE_ERRORS=2 silences it). */
 
 /* Makes a context. `options` NULL means defaults. The context must outlive every object made with
  * it; release it with bdag_context_destroy.
