@@ -62,10 +62,11 @@ static const char *prepare(const peer_problem *p, const char **reason) {
   problem = p;
   const peer_header *h = p->header;
   float *dense;
+  uint64_t count;
   *reason =
       "FANN does this for dense nets with tanh and a linear last layer, squared error, batch 1";
   if (h->batch != 1 || h->loss != BDAG_MEAN_SQUARED_ERROR ||
-      !peer_dense_weights(p, &dense, &edge_of))
+      !peer_dense_weights(p, &dense, &edge_of, &count) || count != h->edges)
     return NULL;
   for (uint64_t v = h->inputs; v < h->vertices; v++)
     if (p->activation[v] != (v < p->layer_first[h->layers - 1] ? BDAG_TANH : BDAG_IDENTITY))

@@ -90,7 +90,7 @@ int peer_serve(const peer_program *program) {
   return 0;
 }
 
-int peer_dense_weights(const peer_problem *p, float **weight, uint64_t **edge_of) {
+int peer_dense_weights(const peer_problem *p, float **weight, uint64_t **edge_of, uint64_t *count) {
   const peer_header *h = p->header;
   uint64_t total = 0;
   if (h->layers < 2) return 0;
@@ -104,8 +104,10 @@ int peer_dense_weights(const peer_problem *p, float **weight, uint64_t **edge_of
                (p->layer_first[l + 2] - p->layer_first[l + 1]);
   }
   *weight = calloc(total, sizeof **weight);
-  *edge_of = calloc(total, sizeof **edge_of);
-  int dense = total == h->edges;
+  *edge_of = malloc(total * sizeof **edge_of);
+  for (uint64_t i = 0; i < total; i++) (*edge_of)[i] = PEER_NO_EDGE;
+  *count = total;
+  int dense = 1;
   for (uint64_t e = 0; e < h->edges && dense; e++) {
     const uint32_t l = layer_of[p->source[e]];
     dense = layer_of[p->target[e]] == l + 1;

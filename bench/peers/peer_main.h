@@ -30,9 +30,12 @@ typedef struct peer_program {
 int peer_serve(const peer_program *program);
 
 /* "784×512 dense between layers l and l+1": weight[target][source] of a dense layered problem, all
- * layers one after the other; edge_of[i] is the edge behind entry i. Returns 0 if a layer is not dense.
- * The arrays are the caller's to free. */
-int peer_dense_weights(const peer_problem *problem, float **weight, uint64_t **edge_of);
+ * layers one after the other, 0 where an edge is missing; edge_of[i] is the edge behind entry i, or
+ * PEER_NO_EDGE; *count: their number. Returns 0 if an edge skips a layer. The arrays are the caller's to
+ * free. */
+#define PEER_NO_EDGE UINT64_MAX
+int peer_dense_weights(const peer_problem *problem, float **weight, uint64_t **edge_of,
+                       uint64_t *count);
 
 #ifdef __cplusplus
 }

@@ -41,12 +41,11 @@ static const char *prepare(const peer_problem *p, const char **reason) {
   problem = p;
   layers = (int)p->header->layers;
   batch = (int)p->header->batch;
-  if (layers > MOST_LAYERS || !peer_dense_weights(p, &all_weights, &edge_of)) {
+  if (layers > MOST_LAYERS || !peer_dense_weights(p, &all_weights, &edge_of, &weight_count)) {
     *reason = "not a dense layered net";
     return NULL;
   }
   openblas_set_num_threads((int)p->header->threads);
-  weight_count = p->header->edges;
   float *copy = floats(weight_count);
   memcpy(copy, all_weights, weight_count * sizeof *copy);
   all_weights = copy;
@@ -186,7 +185,8 @@ static void publish_forward(void) {
 static void publish(float *const *biases, const float *weights) {
   publish_forward();
   *problem->loss = loss;
-  for (uint64_t i = 0; i < weight_count; i++) problem->result_weight[edge_of[i]] = weights[i];
+  for (uint64_t i = 0; i < weight_count; i++)
+    if (edge_of[i] != PEER_NO_EDGE) problem->result_weight[edge_of[i]] = weights[i];
   for (int l = 1; l < layers; l++)
     for (int j = 0; j < size[l]; j++)
       problem->result_bias[problem->layer_first[l] + (uint32_t)j] = biases[l][j];

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """PyTorch as a peer of backdag-bench; the protocol stands in peer_problem.h.
 
-torch_peer.py linear | csr | coo
+torch_peer.py linear | csr | coo | levels
 """
 import mmap
 import os
@@ -10,7 +10,7 @@ import sys
 import time
 import warnings
 
-RELU, IDENTITY, MSE, CLASS_CROSS_ENTROPY = 1, 0, 0, 4
+RELU, TANH, IDENTITY, MSE, CLASS_CROSS_ENTROPY = 1, 8, 0, 0, 4
 FIELDS = (
     "magic size threads batch vertices inputs outputs edges layers loss target_columns learning_rate "
     "layer_first activation bias source target weight output x targets "
@@ -198,6 +198,68 @@ class Sparse(Peer):
         self.publish_parameters(weights, [b.grad for b in self.biases])
 
 
+class Levels:
+    """Any graph: the vertices of a level at once, their rows out of those of all levels before."""
+    phases = ("forward",)
+
+    def __init__(self, problem):
+        p = self.problem = problem
+        source, target, weight = p.source, p.target, p.weight
+        level = self.levels(source, target, p.vertices)
+        if np.any(p.activation[p.inputs:] != p.activation[p.inputs]):
+            raise ValueError("several activations")
+        self.tanh = p.activation[p.inputs] == TANH
+        vertices = np.lexsort((np.arange(p.vertices), level))
+        self.row = np.empty(p.vertices, np.int64)
+        self.row[vertices] = np.arange(p.vertices)
+        ends = np.searchsorted(level[vertices], np.arange(level.max() + 2))
+        to, of = self.row[target], self.row[source]
+        order = np.lexsort((of, to))
+        to, of, weight = to[order], of[order], weight[order]
+        # CSR has no parallel edges: their weights add.
+        new = np.nonzero(np.append(True, (np.diff(to) != 0) | (np.diff(of) != 0)))[0]
+        to, of, weight = to[new], of[new], np.add.reduceat(weight, new)
+        self.rows = torch.zeros(p.vertices, p.batch)
+        inputs = torch.from_numpy(p.x.reshape(p.batch, p.inputs)).t()
+        self.rows[torch.from_numpy(self.row[:p.inputs])] = inputs
+        bias = torch.from_numpy(p.bias[vertices])[:, None]
+        self.steps = []
+        for first, end in zip(ends[1:-1], ends[2:]):
+            inside = slice(*np.searchsorted(to, (first, end)))
+            starts = np.searchsorted(to[inside], np.arange(first, end + 1))
+            matrix = torch.sparse_csr_tensor(
+                torch.from_numpy(starts), torch.from_numpy(of[inside]),
+                torch.from_numpy(weight[inside]), (int(end - first), int(first)))
+            self.steps.append((int(first), int(end), matrix, bias[first:end]))
+        outputs = p.array("output", np.uint32, p.outputs).astype(np.int64)
+        self.outputs = torch.from_numpy(self.row[outputs])
+
+    @staticmethod
+    def levels(source, target, vertices):
+        level = np.zeros(vertices, np.int64)
+        by_source = target[np.argsort(source, kind="stable")]
+        begin = np.searchsorted(np.sort(source), np.arange(vertices + 1))
+        waiting = np.bincount(target, minlength=vertices)
+        ready = np.nonzero(waiting == 0)[0]
+        while ready.size:
+            counts = begin[ready + 1] - begin[ready]
+            places = np.repeat(begin[ready] - np.cumsum(counts) + counts, counts)
+            reached = by_source[places + np.arange(counts.sum())]
+            np.maximum.at(level, reached, np.repeat(level[ready], counts) + 1)
+            np.subtract.at(waiting, reached, 1)
+            ready = np.unique(reached[waiting[reached] == 0])
+        return level
+
+    def forward(self):
+        with torch.no_grad():
+            for first, end, matrix, bias in self.steps:
+                value = bias + matrix @ self.rows[:first]
+                self.rows[first:end] = torch.tanh(value) if self.tanh else torch.relu(value)
+
+    def publish_forward(self):
+        self.problem.write(self.problem.y, self.rows[self.outputs].t().numpy())
+
+
 def serve(peer):
     for line in sys.stdin:
         words = line.split()
@@ -229,7 +291,10 @@ def main():
     torch.set_num_threads(problem.threads)
     kind = sys.argv[1] if len(sys.argv) > 1 else "linear"
     try:
-        peer = Linear(problem, kind) if kind == "linear" else Sparse(problem, kind)
+        if kind == "levels":
+            peer = Levels(problem)
+        else:
+            peer = Linear(problem, kind) if kind == "linear" else Sparse(problem, kind)
     except (ValueError, RuntimeError) as error:
         say("no " + str(error).splitlines()[0])
         return
