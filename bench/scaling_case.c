@@ -192,9 +192,11 @@ static void append_row(bench_scaling_run *run, bench_row *row, const turn *t, co
 static double bandwidth_of(const bench_machine *machine, double bytes, uint32_t threads) {
   const bench_ceilings *ceilings = &machine->ceilings;
   if (ceilings->threads == 0) return 0.0;
+  for (int level = 0; level < 2; level++)
+    if (bytes <= threads * (double)ceilings->read[level].capacity)
+      return ceilings->read[level].rate[1] * threads / ceilings->threads;
   const int level = bench_ceiling_level(ceilings, bytes, threads);
-  const double all = bench_ceiling_read(ceilings, level, ceilings->threads);
-  return level < 2 ? all * threads / ceilings->threads : all;
+  return bench_ceiling_read(ceilings, level, ceilings->threads);
 }
 
 static void predict(bench_scaling_run *run, bench_scaling_case *c, bench_model *model) {
