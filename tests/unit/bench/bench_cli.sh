@@ -53,7 +53,7 @@ network() {
 END
 }
 
-echo "1..15"
+echo "1..18"
 check "list names cases" says radix-1024 "$bench" list
 check "list names peers" says openblas "$bench" list
 check "list documents the schema" says backward_forward "$bench" list --schema
@@ -76,3 +76,8 @@ check "a network file is measured" says "net.json *forward *16 " "$bench" run --
   --budget 0.02 --threads 1 --batch 16 "$work/net.json"
 check "challenge weights refuse a backward pass" fails "INVALID: only" "$bench" run --ceilings 0 -q \
   --budget 0.02 --threads 1 --batch 16 --no-verify --phase forward,backward challenge-1024
+check "scale prints planning over the number of edges" says "^ *98304 .*[0-9]$" \
+  "$bench" scale --edges 1e5 --batch 16
+check "scale prints the phases of one network" says "^second step .*[0-9]$" \
+  "$bench" scale --width 64 --layers 20
+check "scale refuses bad numbers" fails "is not a number from 1" "$bench" scale --edges 0
