@@ -108,7 +108,8 @@ typedef struct bdag_task_graph {
   uint32_t *predecessors; /* [count] how many must be done first */
   uint64_t *offset;       /* [count + 1] */
   uint32_t *successor;
-  uint32_t *priority; /* [count] tasks on the longest path from here on */
+  uint32_t *priority;  /* [count] tasks on the longest path from here on */
+  uint64_t work, span; /* edges of all tasks, and of those on the heaviest path */
 } bdag_task_graph;
 
 typedef struct bdag_plan_loss {

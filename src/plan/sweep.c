@@ -10,8 +10,10 @@
 
 /* Edges that rows of a task have: some microseconds of work at 64 samples a tile. Not by the context's
  * costs, because rows of one task are bundled, and with them the order of sums. */
-#define ROWS_EDGES 16384u
-#define GROUP_ROWS 32u
+#define ROWS_EDGES       16384u
+#define LEAST_ROWS_EDGES 512u
+#define ROWS_TASKS       8u
+#define GROUP_ROWS       32u
 /* Rows of a task with dense pulls: register tiles of six. */
 #define PULL_ROWS_STEP 6u
 
@@ -360,16 +362,26 @@ static void add_panel_tasks(bdag_backward *b, uint32_t row) {
   }
 }
 
+/* Edges that a task should have out of rows that do not depend on each other: some tasks for each of a
+ * few threads. Where rows are cut decides their bundles and so sums: no cost or number of threads may. */
+static uint64_t rows_size(const bdag_backward *b, const uint32_t *order, uint32_t count) {
+  uint64_t edges = 0;
+  for (uint32_t i = 0; i < count; i++)
+    edges += b->out_length[order[i]] + term_edges(b, order[i]) + 8;
+  const uint64_t share = edges / ROWS_TASKS;
+  return share < LEAST_ROWS_EDGES ? LEAST_ROWS_EDGES : share < ROWS_EDGES ? share : ROWS_EDGES;
+}
+
 /* Rows order[0] … order[count−1] in tasks worth their cost. */
 static void cut_tasks(bdag_backward *b, const uint32_t *order, uint32_t count, int pulls,
                       int is_input) {
   const int vertex = b->plan->options.granularity == BDAG_GRANULARITY_VERTEX;
   const uint32_t step = vertex ? 1 : pulls ? PULL_ROWS_STEP : BDAG_BUNDLE_ROWS;
+  const uint64_t size = rows_size(b, order, count);
   for (uint32_t begin = 0; begin < count && !b->failed;) {
     uint64_t edges = 0;
     uint32_t rows = 0;
-    while (begin + rows < count &&
-           (rows == 0 || rows % step != 0 || (edges < ROWS_EDGES && !vertex))) {
+    while (begin + rows < count && (rows == 0 || rows % step != 0 || (edges < size && !vertex))) {
       const uint32_t row = order[begin + rows];
       edges += b->out_length[row] + term_edges(b, row) + 8;
       rows++;

@@ -6,6 +6,13 @@
 #include "base/costs.h"
 #include "plan/build.h"
 
+/* Tasks a thread in a layer: the last ones leave threads waiting. */
+#define SHARES 4u
+/* So much smaller than worth its cost a task may become where a layer is narrow. */
+#define FINEST 64u
+/* What a task without edges counts. */
+#define LEAST_EDGES 32u
+
 static uint64_t block_edges(const bdag_plan *plan, const bdag_block *block) {
   uint64_t edges = plan->list_offset[block->row + block->rows] - plan->list_offset[block->row];
   for (uint32_t i = 0; i < block->panels; i++)
@@ -18,22 +25,53 @@ static uint64_t block_edges(const bdag_plan *plan, const bdag_block *block) {
   return edges;
 }
 
+static uint32_t level_of(const bdag_plan *plan, const bdag_block *block) {
+  return plan->level[plan->vertex_of_row[block->row]];
+}
+
+/* The end of the blocks of one level from `first` on, which do not depend on each other. */
+static uint32_t layer_end(const bdag_plan *plan, uint32_t first, uint64_t *edges) {
+  const uint32_t level = level_of(plan, &plan->block[first]);
+  uint32_t end = first;
+  for (*edges = 0; end < plan->blocks && level_of(plan, &plan->block[end]) == level; end++)
+    *edges += block_edges(plan, &plan->block[end]);
+  return end;
+}
+
+/* Edges a task should have in a layer: the cut that leaves each thread some tasks, but each worth its
+ * scheduling cost. */
+static uint64_t task_size(const bdag_context *context, uint64_t layer) {
+  const uint64_t worth = bdag_costs_task_edges(context), least = worth / FINEST + 1;
+  const uint64_t threads = context->threads > 1 ? context->threads : 2;
+  const uint64_t share = layer / (SHARES * threads);
+  return share < least ? least : share < worth ? share : worth;
+}
+
+/* Each layer has tasks of its own, unless it is worth only one: such layers are chained. */
 static int group_blocks(bdag_build *build) {
   bdag_plan *plan = build->plan;
+  const int vertex = plan->options.granularity == BDAG_GRANULARITY_VERTEX;
+  const uint64_t worth = bdag_costs_task_edges(build->context);
   plan->forward_task =
       bdag_allocate_array(build->context, plan->blocks, sizeof *plan->forward_task);
   if (plan->forward_task == NULL) return -1;
-  const uint64_t worth = bdag_costs_task_edges(build->context);
   bdag_task *task = NULL;
-  for (uint32_t i = 0; i < plan->blocks; i++) {
-    const uint64_t edges = block_edges(plan, &plan->block[i]);
-    if (task == NULL || plan->options.granularity == BDAG_GRANULARITY_VERTEX ||
-        task->edges + edges > worth) {
-      task = &plan->forward_task[plan->forward_tasks++];
-      *task = (bdag_task){.first = i};
+  uint64_t layer;
+  for (uint32_t i = 0; i < plan->blocks;) {
+    const uint32_t end = layer_end(plan, i, &layer);
+    const uint64_t size = task_size(build->context, layer);
+    const int narrow = layer < 2 * size;
+    if (!narrow || (task != NULL && task->edges + layer > worth)) task = NULL;
+    for (; i < end; i++) {
+      const uint64_t edges = block_edges(plan, &plan->block[i]);
+      if (task == NULL || vertex || (!narrow && task->edges + edges / 2 > size)) {
+        task = &plan->forward_task[plan->forward_tasks++];
+        *task = (bdag_task){.first = i};
+      }
+      task->count++;
+      task->edges += edges;
     }
-    task->count++;
-    task->edges += edges;
+    if (!narrow) task = NULL;
   }
   return 0;
 }
@@ -153,6 +191,22 @@ static void set_priorities(bdag_task_graph *graph) {
   }
 }
 
+/* What can at best be gained by many threads is work / span. */
+static int weigh(bdag_task_graph *graph, const bdag_context *context, const bdag_task *tasks) {
+  uint64_t *below = bdag_allocate_array(context, graph->count, sizeof *below);
+  if (below == NULL) return -1;
+  for (uint32_t t = graph->count; t-- > 0;) {
+    uint64_t heaviest = 0;
+    for (uint64_t s = graph->offset[t]; s < graph->offset[t + 1]; s++)
+      if (below[graph->successor[s]] > heaviest) heaviest = below[graph->successor[s]];
+    below[t] = heaviest + tasks[t].edges + LEAST_EDGES;
+    graph->work += tasks[t].edges + LEAST_EDGES;
+    if (below[t] > graph->span) graph->span = below[t];
+  }
+  bdag_free(context, below);
+  return 0;
+}
+
 static int build_graph(bdag_walk *walk, const bdag_context *context, const bdag_task *tasks,
                        uint32_t count, void (*reads)(bdag_walk *, const bdag_task *)) {
   bdag_task_graph *graph = walk->graph;
@@ -166,7 +220,7 @@ static int build_graph(bdag_walk *walk, const bdag_context *context, const bdag_
   for (walk->reader = 0; walk->reader < count; walk->reader++) reads(walk, &tasks[walk->reader]);
   if (walk->failed || list_successors(walk)) return -1;
   set_priorities(graph);
-  return 0;
+  return weigh(graph, context, tasks);
 }
 
 bdag_status bdag_build_tasks(bdag_build *build, bdag_error *error) {

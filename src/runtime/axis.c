@@ -1,6 +1,9 @@
 /* Which axis of parallelism a pass takes, and how many gradient buffers that needs.
  * May include plan and below. */
+#include <math.h>
 #include <omp.h>
+#include <stdlib.h>
+#include <strings.h>
 
 #include "base/costs.h"
 #include "runtime/engine_internal.h"
@@ -32,18 +35,76 @@ uint32_t bdag_groups_of_pass(const bdag_engine *engine, bdag_axis axis) {
   return (uint32_t)groups;
 }
 
-/* Tiles balance when they divide evenly or are many; otherwise the graph must be wide enough. */
-bdag_axis bdag_engine_choose_axis(const bdag_engine *engine, uint64_t tiles, int backward) {
+/* ---- The cost model ------------------------------------------------------------------------------ */
+
+/* Seconds to wake a team whose threads sleep: no interface tells, so the environment must. */
+#define WAKE 60e-6
+/* Rows that another core wrote cost more: in dense panels they are read for many targets at once, in lists
+ * for one. */
+#define FOREIGN_DENSE 1.03
+#define FOREIGN_LISTS 1.7
+/* A team must gain that share, or the calling thread works alone. */
+#define WORTHWHILE 0.9
+
+static int team_sleeps(const bdag_engine *engine) {
+  const char *policy = getenv("OMP_WAIT_POLICY");
+  return (policy != NULL && strcasecmp(policy, "passive") == 0) || engine->patience <= 1;
+}
+
+void bdag_engine_estimate(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
-  const uint64_t threads = engine->options.threads;
-  if (threads == 1 || omp_in_parallel()) return BDAG_AXIS_SERIAL;
+  const bdag_cost_profile *costs = &engine->context->costs;
+  uint64_t dense = 0;
+  for (uint32_t p = 0; p < plan->panels; p++)
+    dense += (uint64_t)plan->panel[p].sources * plan->panel[p].targets;
+  const double lists = dense < plan->edges ? (double)(plan->edges - dense) : 0;
+  const double samples = engine->tile * (engine->element / (double)sizeof(float));
+  engine->tile_seconds[0] =
+      2 * samples * ((double)dense * costs->dense_forward + lists * costs->list_forward);
+  engine->tile_seconds[1] =
+      4 * samples * ((double)dense * costs->dense_backward + lists * costs->list_backward);
+  const double listed = lists / (double)(plan->edges + 1);
+  engine->foreign = FOREIGN_DENSE + listed * (FOREIGN_LISTS - FOREIGN_DENSE);
+  engine->team_seconds = team_sleeps(engine) ? WAKE : costs->team;
+}
+
+/* Threads that can run at the same time. */
+static double cores_of(const bdag_engine *engine) {
+  const bdag_machine *machine = &engine->context->machine;
+  const uint32_t cores =
+      machine->quota < machine->processors ? machine->quota : machine->processors;
+  return engine->options.threads < cores ? engine->options.threads : cores;
+}
+
+static double seconds_by_tiles(const bdag_engine *engine, uint64_t tiles, int backward) {
+  const double share = ceil((double)tiles / cores_of(engine));
+  const double seconds = engine->team_seconds + share * engine->tile_seconds[backward];
+  const double rate = engine->context->costs.bytes_per_second[2];
+  if (!backward || rate == 0) return seconds;
+  /* each further buffer is written, read and added */
+  const uint64_t groups = engine->groups < tiles ? engine->groups : tiles;
+  const double bytes = 3.0 * (double)(groups - 1) * (double)engine->plan->slot_count;
+  return seconds + bytes * (double)engine->element / rate / cores_of(engine);
+}
+
+/* R. L. Graham's bound for greedy schedules: work / P + span · (1 − 1 / P). */
+static double seconds_by_vertices(const bdag_engine *engine, uint64_t tiles, int backward) {
+  const bdag_task_graph *graph = backward ? &engine->plan->backward : &engine->plan->forward;
+  const double cores = cores_of(engine), work = (double)tiles * engine->tile_seconds[backward];
+  const double chain = graph->work > 0 ? (double)graph->span / (double)graph->work : 1;
+  const double tasks = graph->count * engine->context->costs.task;
+  return engine->team_seconds + tasks / cores +
+         engine->foreign * work * (1 / cores + chain * (1 - 1 / cores));
+}
+
+bdag_axis bdag_engine_choose_axis(const bdag_engine *engine, uint64_t tiles, int backward) {
+  if (engine->options.threads == 1 || omp_in_parallel()) return BDAG_AXIS_SERIAL;
   if (engine->options.axis != BDAG_AXIS_AUTO) return engine->options.axis;
-  if (plan->edges * tiles * engine->tile < bdag_costs_serial_work(engine->context))
+  if (engine->plan->edges * tiles * engine->tile < bdag_costs_serial_work(engine->context))
     return BDAG_AXIS_SERIAL;
-  const int balanced = tiles % threads == 0 || tiles >= 4 * threads;
-  const int buffered = !backward || engine->groups >= threads;
-  if (tiles >= threads && balanced && buffered) return BDAG_AXIS_TILES;
-  if ((backward ? plan->backward_tasks : plan->forward_tasks) >= 4 * threads)
-    return BDAG_AXIS_VERTICES;
-  return tiles > 1 ? BDAG_AXIS_TILES : BDAG_AXIS_SERIAL;
+  const double alone = (double)tiles * engine->tile_seconds[backward];
+  const double by_tiles = seconds_by_tiles(engine, tiles, backward);
+  const double by_vertices = seconds_by_vertices(engine, tiles, backward);
+  if (fmin(by_tiles, by_vertices) > WORTHWHILE * alone) return BDAG_AXIS_SERIAL;
+  return by_tiles <= by_vertices ? BDAG_AXIS_TILES : BDAG_AXIS_VERTICES;
 }

@@ -210,6 +210,7 @@ bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,
   if (plan->mean_reach * made->tile * made->element > plan->context->machine.l2 / 4)
     made->ahead = PREFETCH_AHEAD;
   made->patience = bdag_scheduler_patience(made->context, made->options.threads);
+  bdag_engine_estimate(made);
   made->bytes = sizeof *made;
   if (allocate_rows(made) || allocate_gradients(made) || allocate_scratch(made)) {
     const unsigned long long bytes = made->bytes;

@@ -57,6 +57,7 @@ struct bdag_engine {
   uint32_t *loss_column; /* [most vertices of a term] 0, 1, 2, … */
   bdag_scheduler scheduler;
   bdag_meeting meeting[BDAG_MEETINGS];
+  double tile_seconds[2], team_seconds, foreign; /* estimates for the choice of the axis */
   uint32_t patience;           /* turns to spin for other threads before sleeping */
   struct bdag_trace *trace;    /* NULL: nothing is recorded */
   struct bdag_trace *attached; /* whether or not it is recording */
@@ -125,6 +126,8 @@ size_t bdag_engine_worker(const bdag_engine *engine);
 /* Scratch of the calling worker. */
 void *bdag_engine_scratch(const bdag_engine *engine);
 
+/* What the choice of the axis needs to know of the plan and the machine. */
+void bdag_engine_estimate(bdag_engine *engine);
 /* The axis of a pass over this many tiles. */
 bdag_axis bdag_engine_choose_axis(const bdag_engine *engine, uint64_t tiles, int backward);
 /* Gradient buffers that an engine should have, and those that a pass on an axis fills. */

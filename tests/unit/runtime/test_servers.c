@@ -122,9 +122,9 @@ static int small_passes_make_no_thread(void) {
   CHECK(atomic_load(&elsewhere) == 0);
   bdag_engine_destroy(engine);
   server_free(&net);
-  /* large ones do, so that the counts above could have failed */
+  /* others do, so that the counts above could have failed */
   make(&net, 8, 0);
-  engine = server_engine(&net, BDAG_AXIS_AUTO, 0);
+  engine = server_engine(&net, BDAG_AXIS_TILES, 0);
   net.watch = count_elsewhere;
   CHECK(server_pass(&net, engine, NULL, NULL) == BDAG_OK);
   CHECK(made_threads(7) == 7);
