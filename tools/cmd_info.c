@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "cli.h"
+#include "info_plan.h"
 
-enum { KEY_JSON = 0x600, PROFILE_ROWS = 20, PROFILE_WIDTH = 40 };
+enum { KEY_JSON = 0x600, KEY_PLAN, KEY_SVG, PROFILE_ROWS = 20, PROFILE_WIDTH = 40 };
 
 static const char documentation[] =
     "Print what NETWORK is made of: vertices, edges, depth, widths, loss, parameters, memory."
@@ -17,20 +18,25 @@ static const char documentation[] =
     "\n"
     "Examples:\n"
     "  backdag info net.json\n"
+    "  backdag info --plan --svg panels.svg net.json\n"
     "  backdag info --json --batch 1024 trained.safetensors | jq .memory_engine\n"
     "\n"
     "Exit status: 0 success, 1 failure at run time, 2 wrong usage.";
 
 static const struct argp_option option_table[] = {
-    {"json", KEY_JSON, NULL, 0, "Print one JSON object", 1}, {NULL, 0, NULL, 0, NULL, 0}};
+    {"json", KEY_JSON, NULL, 0, "Print one JSON object", 1},
+    {"plan", KEY_PLAN, NULL, 0, "Print the dense structure that the plan found, padding and flops",
+     1},
+    {"svg", KEY_SVG, "FILE", 0, "Draw what the plan found in the weight matrix", 1},
+    {NULL, 0, NULL, 0, NULL, 0}};
 
 static const struct argp_child children[] = {
     {&cli_compute_argp, 0, "For the memory of an engine:", 4}, {NULL, 0, NULL, 0}};
 
 typedef struct arguments {
   cli_compute compute;
-  const char *network;
-  int json;
+  const char *network, *svg;
+  int json, plan;
 } arguments;
 
 static error_t parse(int key, char *text, struct argp_state *state) {
@@ -41,6 +47,12 @@ static error_t parse(int key, char *text, struct argp_state *state) {
     break;
   case KEY_JSON:
     a->json = 1;
+    break;
+  case KEY_PLAN:
+    a->plan = 1;
+    break;
+  case KEY_SVG:
+    a->svg = text;
     break;
   case ARGP_KEY_ARG:
     if (a->network != NULL)
@@ -201,6 +213,7 @@ static int print_memory(cli_result *output, const cli_model *model, const argume
   if (status != BDAG_OK) return cli_fail_status("describing the engine", status, NULL);
   cli_result_bytes(output, "memory engine", info.bytes);
   cli_result_count(output, "threads", info.threads);
+  if (a->plan) cli_result_count(output, "samples a tile", info.tile);
   return CLI_OK;
 }
 
@@ -218,7 +231,9 @@ static int print_info(const cli_model *model, const arguments *a) {
   cli_result_text(&output, "network", a->network);
   print_counts(&output, model->network, &t);
   print_plan(&output, &summary, bdag_network_target_count(model->network));
+  if (a->plan) info_print_plan(&output, model, &a->compute);
   int result = print_memory(&output, model, a, summary.plan_bytes);
+  if (a->plan && !a->json) info_print_sizes(model->plan);
   if (a->json)
     cli_result_list(&output, "widths", profile, (size_t)summary.depth + 1);
   else
@@ -231,11 +246,12 @@ static int print_info(const cli_model *model, const arguments *a) {
 int cmd_info(int argc, char **argv) {
   static const struct argp parser = {option_table, parse, "NETWORK", documentation,
                                      children,     NULL,  NULL};
-  arguments a = {CLI_COMPUTE_INIT, NULL, 0};
+  arguments a = {CLI_COMPUTE_INIT, NULL, NULL, 0, 0};
   argp_parse(&parser, argc, argv, 0, NULL, &a);
   cli_model model;
   if (cli_model_open(&model, a.network, &a.compute) != CLI_OK) return CLI_FAILED;
   int result = cli_model_prepare(&model, a.compute.type, 0);
+  if (result == CLI_OK && a.svg != NULL) result = info_draw_plan(&model, a.svg);
   if (result == CLI_OK) result = print_info(&model, &a);
   cli_model_close(&model);
   return result;

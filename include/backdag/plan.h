@@ -72,6 +72,41 @@ typedef struct bdag_plan_summary {
 /* Fills in `summary`. Returns OK, INVALID_ARGUMENT. Thread-safe. */
 BDAG_API bdag_status bdag_plan_summarize(const bdag_plan *plan, bdag_plan_summary *summary);
 
+/* What a plan found in the graph. Rows are the plan's own numbering of the vertices that take part: sources
+ * before targets. */
+typedef enum bdag_part_kind {
+  BDAG_PART_PANEL = 0, /* dense block: all targets read (nearly) all sources */
+  BDAG_PART_UNION = 1, /* up to six neighbours that share most of their sources */
+  BDAG_PART_LISTS = 2  /* irregular edges, target by target */
+} bdag_part_kind;
+
+typedef struct bdag_plan_part {
+  bdag_part_kind kind;
+  uint32_t first_target, targets; /* consecutive rows */
+  uint64_t sources;               /* entries of `source` */
+  const uint32_t *source;         /* rows; one an edge for LISTS. Borrowed from the plan */
+  uint64_t edges;                 /* that exist */
+} bdag_plan_part;
+
+/* Parts of the forward pass, numbered from 0. Thread-safe. */
+BDAG_API uint64_t bdag_plan_part_count(const bdag_plan *plan);
+/* Fills in part `index`. Returns OK, INVALID_ARGUMENT, UNKNOWN_ID. Thread-safe. */
+BDAG_API bdag_status bdag_plan_get_part(const bdag_plan *plan, uint64_t index,
+                                        bdag_plan_part *part);
+/* The vertex of each row, [*count]. Borrowed; lives as long as the plan. Thread-safe. */
+BDAG_API const uint32_t *bdag_plan_rows(const bdag_plan *plan, uint64_t *count);
+
+/* Bundles of the backward pass: up to four vertices that share most of their successors. */
+typedef struct bdag_plan_bundles {
+  size_t size;    /* set by the caller */
+  uint64_t count; /* bundles */
+  uint64_t rows;  /* vertices in them */
+  uint64_t edges; /* out-edges of those that are no part of a panel */
+  uint64_t padding;
+} bdag_plan_bundles;
+/* Returns OK, INVALID_ARGUMENT. Thread-safe. */
+BDAG_API bdag_status bdag_plan_count_bundles(const bdag_plan *plan, bdag_plan_bundles *bundles);
+
 /* The reverse topological enumeration v_1, v_2, … of the vertices that reach Loss (v_0 is Loss).
  * Borrowed; lives as long as the plan. `count` receives its length. Thread-safe. */
 BDAG_API const uint32_t *bdag_plan_enumeration(const bdag_plan *plan, uint64_t *count);
