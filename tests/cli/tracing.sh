@@ -79,7 +79,7 @@ else
   skip "work and span" "jq is not installed"
 fi
 
-run trace net.json --batch 300 --threads 2 --oversubscribe --chrome trace.json --svg trace.svg
+run trace net.json --batch 300 --axis tiles --threads 2 --oversubscribe --chrome trace.json --svg trace.svg
 check "both files" test -s trace.json -a -s trace.svg
 check "the tables come all the same" says "^work "
 if [ -n "$has_jq" ]; then
