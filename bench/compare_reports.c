@@ -39,8 +39,8 @@ static const json_t *find_row(const json_t *rows, const json_t *wanted) {
   return NULL;
 }
 
-static double *seconds_of(const json_t *row, uint64_t *count) {
-  const json_t *array = json_object_get(row, "seconds");
+static double *numbers_of(const json_t *row, const char *key, uint64_t *count) {
+  const json_t *array = json_object_get(row, key);
   *count = json_array_size(array);
   double *seconds = bench_allocate(*count, sizeof *seconds);
   for (uint64_t i = 0; i < *count; i++) seconds[i] = json_number_value(json_array_get(array, i));
@@ -62,12 +62,21 @@ static double pace_ratio(const json_t *before, const json_t *later) {
 static bench_verdict judge_rows(const json_t *before, const json_t *later, double least,
                                 double *ratio) {
   uint64_t a_count, b_count;
-  double *a = seconds_of(before, &a_count), *b = seconds_of(later, &b_count);
+  double *a = numbers_of(before, "seconds", &a_count);
+  double *b = numbers_of(later, "seconds", &b_count);
   *ratio = bench_describe(b, b_count).median / bench_describe(a, a_count).median;
   bench_verdict verdict = bench_judge(a, a_count, b, b_count, least);
   const double pace = pace_ratio(before, later);
   for (uint64_t i = 0; i < b_count; i++) b[i] /= pace;
   if (bench_judge(a, a_count, b, b_count, least) != verdict) verdict = BENCH_SAME;
+  bench_free(a);
+  bench_free(b);
+  if (json_array_size(json_object_get(before, "rounds")) == 0 ||
+      json_array_size(json_object_get(later, "rounds")) == 0)
+    return verdict;
+  a = numbers_of(before, "rounds", &a_count);
+  b = numbers_of(later, "rounds", &b_count);
+  if (bench_judge_rounds(a, a_count, b, b_count) != verdict) verdict = BENCH_SAME;
   bench_free(a);
   bench_free(b);
   return verdict;

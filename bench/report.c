@@ -95,6 +95,12 @@ json_t *bench_row_json(const bench_row *row) {
   json_object_set_new(json, "threads", json_integer(row->threads));
   json_object_set_new(json, "type", json_string(row->type));
   json_object_set_new(json, "seconds", seconds);
+  if (row->round_count > 0) {
+    json_t *rounds = json_array();
+    for (uint64_t i = 0; i < row->round_count; i++)
+      json_array_append_new(rounds, json_real(row->rounds[i]));
+    json_object_set_new(json, "rounds", rounds);
+  }
   json_object_set_new(json, "median", number_or_null(s.median));
   json_object_set_new(json, "minimum", number_or_null(s.minimum));
   json_object_set_new(

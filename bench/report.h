@@ -9,6 +9,9 @@
 
 #define BENCH_SCHEMA_VERSION 1
 
+/* Each case is measured in so many turns, spread over the whole run. */
+enum { BENCH_ROUNDS = 5 };
+
 typedef struct bench_row {
   const char *name, *phase, *implementation; /* "backdag" or a peer's name */
   uint64_t batch;
@@ -16,6 +19,8 @@ typedef struct bench_row {
   const char *type;
   const double *seconds; /* [count] of one repetition */
   uint64_t count;
+  const double *rounds; /* [round_count] median of each turn; NULL: not taken in turns */
+  uint64_t round_count;
   double pace; /* median of bench_pace beside it; 0: not taken */
   /* What one repetition does; 0: has no meaning for this phase. */
   double edge_samples, flops, bytes;

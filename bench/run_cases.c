@@ -101,6 +101,15 @@ int bench_check_liveness(bench_subject *subject, char *note, size_t size) {
   return 0;
 }
 
+/* A row of which further rounds are to come. */
+typedef struct pending_row {
+  bench_row row;
+  double *seconds;
+  uint64_t count;
+  double rounds[BENCH_ROUNDS]; /* median of each */
+  double pace[BENCH_ROUNDS];
+} pending_row;
+
 typedef struct run_state {
   const bench_settings *settings;
   const bench_machine *machine;
@@ -108,6 +117,9 @@ typedef struct run_state {
   json_t *rows;
   uint64_t failures;
   double begin, done, total; /* units of progress: alternatives */
+  uint64_t round;
+  pending_row *pending;
+  uint64_t pending_count;
 } run_state;
 
 static double run_pace(void *user, uint64_t repetitions) {
@@ -116,12 +128,57 @@ static double run_pace(void *user, uint64_t repetitions) {
   return seconds;
 }
 
-static void emit(run_state *state, bench_row *row) {
+static void print_row(run_state *state, const bench_row *row) {
   bench_progress_clear(state->settings);
   bench_table_row(stdout, row);
   fflush(stdout);
   json_array_append_new(state->rows, bench_row_json(row));
   state->failures += !row->valid;
+}
+
+static pending_row *find_pending(run_state *state, const bench_row *row) {
+  for (uint64_t i = 0; i < state->pending_count; i++) {
+    const bench_row *other = &state->pending[i].row;
+    if (strcmp(other->name, row->name) == 0 && strcmp(other->phase, row->phase) == 0 &&
+        other->batch == row->batch && other->threads == row->threads)
+      return &state->pending[i];
+  }
+  pending_row *grown = bench_allocate(state->pending_count + 1, sizeof *grown);
+  if (state->pending_count > 0) memcpy(grown, state->pending, state->pending_count * sizeof *grown);
+  bench_free(state->pending);
+  state->pending = grown;
+  grown[state->pending_count] = (pending_row){.row = *row};
+  grown[state->pending_count].row.round_count = 0;
+  return &grown[state->pending_count++];
+}
+
+/* Notes one round of a row; the last one prints it. A row that is not valid says so at once. */
+static void emit(run_state *state, bench_row *row) {
+  pending_row *pending = find_pending(state, row);
+  if (!pending->row.valid && pending->row.round_count > 0) return;
+  if (!row->valid || row->count == 0) {
+    pending->row = *row;
+    pending->row.valid = 0;
+    pending->row.round_count = 1;
+    print_row(state, row);
+    return;
+  }
+  double *all = bench_allocate(pending->count + row->count, sizeof *all);
+  if (pending->count > 0) memcpy(all, pending->seconds, pending->count * sizeof *all);
+  memcpy(all + pending->count, row->seconds, row->count * sizeof *all);
+  bench_free(pending->seconds);
+  pending->seconds = all;
+  pending->count += row->count;
+  const uint64_t rounds = pending->row.round_count;
+  pending->rounds[rounds] = bench_describe(row->seconds, row->count).median;
+  pending->pace[rounds] = row->pace;
+  pending->row = *row;
+  pending->row.seconds = pending->seconds;
+  pending->row.count = pending->count;
+  pending->row.rounds = pending->rounds;
+  pending->row.round_count = rounds + 1;
+  pending->row.pace = bench_describe(pending->pace, rounds + 1).median;
+  if (state->round + 1 == BENCH_ROUNDS) print_row(state, &pending->row);
 }
 
 static void emit_invalid(run_state *state, const bench_subject *subject, uint32_t phases,
@@ -131,12 +188,10 @@ static void emit_invalid(run_state *state, const bench_subject *subject, uint32_
     bench_row row = {0};
     bench_row_describe(&row, subject, p, state->machine);
     row.valid = 0;
-    snprintf(row.note, sizeof row.note, "%s", note);
+    snprintf(row.note, sizeof row.note, "%.199s", note);
     emit(state, &row);
   }
 }
-
-enum { ROUNDS = 3 };
 
 /* What is measured interleaved: the phases, and last the pace. */
 typedef struct phase_group {
@@ -166,7 +221,7 @@ static void measure_round(const bench_settings *settings, bench_subject *subject
                                           bench_subject_run(group->phase[i]), subject, .inner = 1};
   alternatives[group->count] = (bench_alternative){"pace", run_pace, NULL, .inner = 1};
   bench_effort effort = settings->effort;
-  effort.budget /= ROUNDS;
+  effort.budget /= BENCH_ROUNDS;
   effort.least = 3;
   alternatives[0].run(subject, 1);
   if (settings->pin) bench_pin_team(subject->threads);
@@ -175,26 +230,6 @@ static void measure_round(const bench_settings *settings, bench_subject *subject
   for (uint64_t i = 0; i <= group->count; i++) append(group, i, &alternatives[i]);
   for (uint64_t i = 0; i < group->count; i++) group->failed[i] |= alternatives[i].failed;
   bench_alternatives_clear(alternatives, group->count + 1);
-}
-
-/* Several rounds with engines made anew and shifted in memory: where arrays happen to lie is part of
- * the noise, not of the result. */
-static void measure_group(const bench_settings *settings, bench_subject *subject,
-                          phase_group *group) {
-  void *shift[ROUNDS] = {NULL};
-  const int step = group->count > 0 && group->phase[group->count - 1] == BENCH_STEP;
-  const int passes = (BENCH_PHASE_BIT(group->phase[0]) & BENCH_PASSES) != 0;
-  for (uint64_t round = 0; round < ROUNDS; round++) {
-    if (round > 0 && passes) {
-      shift[round] = bench_allocate(round * 20000 + 64 * round, 1);
-      if (bench_subject_configure(subject, subject->batch, subject->threads, step) != BDAG_OK) {
-        for (uint64_t i = 0; i < group->count; i++) group->failed[i] = 1;
-        break;
-      }
-    }
-    measure_round(settings, subject, group);
-  }
-  for (int round = 0; round < ROUNDS; round++) bench_free(shift[round]);
 }
 
 static double median_of(const phase_group *group, uint64_t index) {
@@ -227,7 +262,7 @@ static void measure_phases(run_state *state, bench_subject *subject, uint32_t ph
   phase_group group = {0};
   for (int p = 0; p < BENCH_PHASES; p++)
     if (measured & BENCH_PHASE_BIT(p)) group.phase[group.count++] = p;
-  measure_group(state->settings, subject, &group);
+  measure_round(state->settings, subject, &group);
   for (uint64_t i = 0; i < group.count; i++)
     if (phases & BENCH_PHASE_BIT(group.phase[i]))
       report_phase(state, subject, &group, i, median_of(&group, 0));
@@ -246,7 +281,7 @@ static void run_passes(run_state *state, bench_subject *subject, uint32_t phases
     emit_invalid(state, subject, phases, subject->error.message);
     return;
   }
-  if (state->settings->verify) {
+  if (state->settings->verify && state->round == 0) {
     bench_verification verification;
     bench_verify(subject, (phases & ~forward) != 0, (phases & step) != 0, &verification);
     if (!verification.correct) {
@@ -315,12 +350,16 @@ static int is_too_large(const run_state *state, const bench_case *the_case) {
   return 1;
 }
 
-static void run_case(run_state *state, const bench_case *the_case, const char *path) {
+/* One round of a case, whose subject is kept for the next. */
+static void run_case(run_state *state, const bench_case *the_case, const char *path,
+                     bench_subject **kept) {
   const bench_settings *settings = state->settings;
   const char *name = the_case != NULL ? the_case->name : path;
-  if (is_too_large(state, the_case)) return;
+  if (state->round > 0 && *kept == NULL) return;
+  if (state->round == 0 && is_too_large(state, the_case)) return;
   bench_progress(settings, name, state->done, state->total, bench_now() - state->begin);
-  bench_subject *subject = bench_subject_create(state->context, settings, the_case, path);
+  if (state->round == 0) *kept = bench_subject_create(state->context, settings, the_case, path);
+  bench_subject *subject = *kept;
   if (subject == NULL) {
     state->failures++;
     return;
@@ -343,7 +382,6 @@ static void run_case(run_state *state, const bench_case *the_case, const char *p
     measure_phases(state, subject, others);
     state->done += __builtin_popcount(others);
   }
-  bench_subject_destroy(subject);
 }
 
 static int is_selected(const char *const *names, uint64_t count, const bench_case *the_case) {
@@ -367,13 +405,24 @@ uint64_t bench_run_cases(const bench_settings *settings, const bench_machine *ma
   for (uint64_t i = 0; i < count; i++)
     if (bench_case_find(names[i]) == NULL && strcmp(names[i], "all") != 0)
       state.total += units_of(settings, NULL);
+  state.total *= BENCH_ROUNDS;
   bench_table_header(stdout);
-  for (size_t i = 0; i < bench_case_count; i++)
-    if (is_selected(names, count, &bench_cases[i])) run_case(&state, &bench_cases[i], NULL);
-  for (uint64_t i = 0; i < count; i++)
-    if (bench_case_find(names[i]) == NULL && strcmp(names[i], "all") != 0)
-      run_case(&state, NULL, names[i]);
+  bench_subject **kept = bench_allocate(bench_case_count + count, sizeof *kept);
+  memset(kept, 0, (bench_case_count + count) * sizeof *kept);
+  for (; state.round < BENCH_ROUNDS; state.round++) {
+    for (size_t i = 0; i < bench_case_count; i++)
+      if (is_selected(names, count, &bench_cases[i]))
+        run_case(&state, &bench_cases[i], NULL, &kept[i]);
+    for (uint64_t i = 0; i < count; i++)
+      if (bench_case_find(names[i]) == NULL && strcmp(names[i], "all") != 0)
+        run_case(&state, NULL, names[i], &kept[bench_case_count + i]);
+  }
   bench_progress_clear(settings);
+  for (uint64_t i = 0; i < bench_case_count + count; i++)
+    if (kept[i] != NULL) bench_subject_destroy(kept[i]);
+  for (uint64_t i = 0; i < state.pending_count; i++) bench_free(state.pending[i].seconds);
+  bench_free(state.pending);
+  bench_free(kept);
   bdag_context_destroy(state.context);
   return state.failures;
 }

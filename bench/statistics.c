@@ -106,3 +106,12 @@ bench_verdict bench_judge(const double *before, uint64_t before_count, const dou
   if (bench_mann_whitney(before, before_count, later, later_count) >= 0.001) return BENCH_SAME;
   return change > 0.0 ? BENCH_SLOWER : BENCH_FASTER;
 }
+
+bench_verdict bench_judge_rounds(const double *before, uint64_t before_count, const double *later,
+                                 uint64_t later_count) {
+  if (before_count < 4 || later_count < 4) return BENCH_SAME;
+  const bench_statistics a = bench_describe(before, before_count);
+  const bench_statistics b = bench_describe(later, later_count);
+  if (b.minimum > a.maximum) return BENCH_SLOWER;
+  return b.maximum < a.minimum ? BENCH_FASTER : BENCH_SAME;
+}
