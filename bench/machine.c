@@ -104,6 +104,31 @@ static void probe_topology(bench_machine *machine) {
   hwloc_topology_destroy(topology);
 }
 
+/* Jiffies since the start of all processors, and of them idle ones. */
+static int read_jiffies(double *all, double *idle) {
+  double part[8] = {0};
+  FILE *file = fopen("/proc/stat", "re");
+  if (file == NULL) return -1;
+  const int read = fscanf(file, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &part[0], &part[1], &part[2],
+                          &part[3], &part[4], &part[5], &part[6], &part[7]);
+  fclose(file);
+  *all = 0.0;
+  for (int i = 0; i < read; i++) *all += part[i];
+  *idle = part[3] + part[4];
+  return read >= 5 ? 0 : -1;
+}
+
+/* Whether others keep the processors busy while this process sleeps. The load average would not tell: it
+ * remembers the bench's own last run. */
+static int others_work(void) {
+  const struct timespec time = {0, 400000000};
+  double all[2], idle[2];
+  if (read_jiffies(&all[0], &idle[0]) != 0) return 0;
+  nanosleep(&time, NULL);
+  if (read_jiffies(&all[1], &idle[1]) != 0 || all[1] <= all[0]) return 0;
+  return (idle[1] - idle[0]) / (all[1] - all[0]) < 0.85;
+}
+
 static void probe_limits(bench_machine *machine) {
   cpu_set_t set;
   machine->processors = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
@@ -115,9 +140,10 @@ static void probe_limits(bench_machine *machine) {
   double load[1] = {0.0};
   if (getloadavg(load, 1) != 1) load[0] = 0.0;
   machine->load = load[0];
+  machine->busy = others_work();
   json_object_set_new(machine->json, "load_average", json_real(load[0]));
   /* The bench itself has not begun: what runs now is somebody else. */
-  json_object_set_new(machine->json, "busy", json_boolean(load[0] > 0.3 * machine->processors));
+  json_object_set_new(machine->json, "busy", json_boolean(machine->busy));
 }
 
 static void probe_system(bench_machine *machine) {

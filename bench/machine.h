@@ -13,6 +13,7 @@ typedef struct bench_machine {
   uint32_t quota; /* of the cgroup, rounded up; 0: none */
   size_t l1, l2, l3;
   double load; /* one-minute load average */
+  int busy;    /* others work while this process sleeps */
   bench_ceilings ceilings;
   json_t *json; /* everything, as in the report */
 } bench_machine;

@@ -38,7 +38,7 @@ bench_verdict bench_judge(const double *before, uint64_t before_count, const dou
 
 /* Judges by the medians of rounds that are spread over a whole run, so that the machine's drift between
  * minutes is among what they show: each round of one run must lie on the same side of each of the other.
- * With 5 rounds a side that happens by chance for 2 of 252 rows. Fewer than 4 rounds on a side: SAME. */
+ * With 6 rounds a side that happens by chance for 2 of 924 rows. Fewer than 4 rounds on a side: SAME. */
 bench_verdict bench_judge_rounds(const double *before, uint64_t before_count, const double *later,
                                  uint64_t later_count);
 #endif

@@ -49,6 +49,7 @@ static bdag_plan_options plan_options(const bench_settings *settings) {
   return options;
 }
 
+/* Engines for training: nobody reads more than weight gradients. */
 static bdag_engine_options engine_options(const bench_subject *subject) {
   const bench_settings *settings = subject->settings;
   bdag_engine_options options = BDAG_ENGINE_OPTIONS_INIT;
@@ -57,6 +58,7 @@ static bdag_engine_options engine_options(const bench_subject *subject) {
   options.axis = settings->axis;
   options.threads = subject->threads;
   options.deterministic = settings->deterministic;
+  options.keep = BDAG_KEEP_WEIGHT_GRAD;
   return options;
 }
 
@@ -136,6 +138,18 @@ void bench_subject_destroy(bench_subject *subject) {
   }
   bench_free(subject->member);
   bench_free(subject);
+}
+
+bdag_status bench_member_inspect(bench_subject *subject, bench_member *member) {
+  bdag_engine_options options = engine_options(subject);
+  options.keep |= BDAG_KEEP_IN_GRAD;
+  bdag_engine *inspected = NULL;
+  const bdag_status status =
+      bdag_engine_create(&inspected, member->plan, &options, &subject->error);
+  if (status != BDAG_OK) return status;
+  bdag_engine_destroy(member->engine);
+  member->engine = inspected;
+  return BDAG_OK;
 }
 
 static bdag_status make_trainer(bench_subject *subject, bench_member *member) {

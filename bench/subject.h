@@ -57,6 +57,9 @@ void bench_member_unconfigure(bench_member *member);
 /* The timed run of a phase, as bench_alternative wants it; `user` is the subject. NaN: failed. */
 double (*bench_subject_run(bench_phase phase))(void *user, uint64_t repetitions);
 
+/* Puts an engine that keeps in_grad in the place of the member's. */
+bdag_status bench_member_inspect(bench_subject *subject, bench_member *member);
+
 /* One forward pass, or one forward and one backward pass, of one member. */
 bdag_status bench_member_pass(bench_subject *subject, bench_member *member, int backward,
                               const double *sample_weights, double *loss);

@@ -273,28 +273,39 @@ static void count_row(bdag_type type, const void *row, uint64_t samples, uint64_
   }
 }
 
+static bdag_status count_member(const bench_subject *subject, const bench_member *member,
+                                uint64_t *alive, uint64_t *infinite, uint64_t *total) {
+  uint64_t count;
+  const uint32_t *v = bdag_plan_enumeration(member->plan, &count);
+  const uint32_t *levels = bdag_plan_levels(member->plan);
+  const uint64_t tile = bdag_engine_tile(member->engine);
+  for (uint64_t n = 0; n < count; n++) {
+    if (levels[v[n]] == 0) continue;
+    for (uint64_t t = 0; t * tile < subject->batch; t++) {
+      const void *row;
+      uint64_t samples;
+      const bdag_status read = bdag_read_row(member->engine, BDAG_IN_GRAD, v[n], t, &row, &samples);
+      if (read != BDAG_OK) return read;
+      count_row(subject->settings->type, row, samples, alive, infinite);
+      *total += samples;
+    }
+  }
+  return BDAG_OK;
+}
+
+/* With an engine that keeps in_grad, in place of the one that is measured. */
 bdag_status bench_liveness_count(bench_subject *subject, bench_liveness *liveness) {
   uint64_t alive = 0, infinite = 0, total = 0;
   for (uint64_t i = 0; i < subject->member_count; i++) {
     bench_member *member = &subject->member[i];
-    const bdag_status status = bench_member_pass(subject, member, 1, NULL, NULL);
+    bdag_engine *const measured = member->engine;
+    member->engine = NULL;
+    bdag_status status = bench_member_inspect(subject, member);
+    if (status == BDAG_OK) status = bench_member_pass(subject, member, 1, NULL, NULL);
+    if (status == BDAG_OK) status = count_member(subject, member, &alive, &infinite, &total);
+    bdag_engine_destroy(member->engine);
+    member->engine = measured;
     if (status != BDAG_OK) return status;
-    uint64_t count;
-    const uint32_t *v = bdag_plan_enumeration(member->plan, &count);
-    const uint32_t *levels = bdag_plan_levels(member->plan);
-    const uint64_t tile = bdag_engine_tile(member->engine);
-    for (uint64_t n = 0; n < count; n++) {
-      if (levels[v[n]] == 0) continue;
-      for (uint64_t t = 0; t * tile < subject->batch; t++) {
-        const void *row;
-        uint64_t samples;
-        const bdag_status read =
-            bdag_read_row(member->engine, BDAG_IN_GRAD, v[n], t, &row, &samples);
-        if (read != BDAG_OK) return read;
-        count_row(subject->settings->type, row, samples, &alive, &infinite);
-        total += samples;
-      }
-    }
   }
   liveness->alive = total > 0 ? (double)alive / (double)total : 0.0;
   liveness->infinite = infinite;
