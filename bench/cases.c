@@ -52,8 +52,8 @@ const bench_case bench_cases[] = {
      bench_build_skips, 10, 1, {128}, FB, 1, 0.3, 0.2, 0},
     {"small", "2-8-8-1, tanh",
      bench_build_mlp, BENCH_MLP_SMALL, 1, {1, 4, 32}, FBS, 1, 0.3, 0, 0},
-    {"population", "150 evolved nets of 20 to 200 edges, one after the other",
-     bench_build_evolved, 0, 150, {32}, FB | P | E, 1, 0, 0, 0},
+    {"population", "150 evolved nets of 20 to 200 edges, in one call",
+     bench_build_evolved, 0, 150, {32}, F | BENCH_PHASE_BIT(BENCH_BOTH) | P | E, 1, 0, 0, 0},
     {"evolved-100", "one net of 100 edges: planning, engine creation",
      bench_build_evolved, 100, 1, {32}, F | P | E, 1, 0, 0, 0},
 };

@@ -63,7 +63,7 @@ static double run_both(turn *t, uint64_t repetitions) {
 static double run_turn(void *user, uint64_t repetitions) {
   turn *t = user;
   if (t->subject->settings->pin) bench_pin_team(t->subject->threads);
-  const double seconds = t->phase == BENCH_BOTH
+  const double seconds = t->phase == BENCH_BOTH && t->subject->population == NULL
                              ? run_both(t, repetitions)
                              : bench_subject_run(t->phase)(t->subject, repetitions);
   bench_unpin_team();
@@ -326,7 +326,8 @@ static uint32_t phases_of(const bench_settings *settings, const bench_case *the_
                           int has_loss) {
   const uint32_t forward = BENCH_PHASE_BIT(BENCH_FORWARD);
   if (settings->phases != 0) return settings->phases & (has_loss ? BENCH_PASSES : forward);
-  if (the_case != NULL && !(the_case->phases & BENCH_PHASE_BIT(BENCH_BACKWARD))) return forward;
+  const uint32_t backward = BENCH_PHASE_BIT(BENCH_BACKWARD) | BENCH_PHASE_BIT(BENCH_BOTH);
+  if (the_case != NULL && !(the_case->phases & backward)) return forward;
   return has_loss ? BENCH_PHASE_BIT(BENCH_BOTH) : forward;
 }
 

@@ -8,6 +8,7 @@ bench_subject *bench_subject_clone(const bench_subject *subject, const bench_set
   bench_subject *clone = bench_allocate(1, sizeof *clone);
   *clone = *subject;
   clone->settings = settings;
+  clone->population = NULL;
   clone->member = bench_allocate(subject->member_count, sizeof *clone->member);
   for (uint64_t i = 0; i < subject->member_count; i++) {
     clone->member[i] = subject->member[i];
@@ -25,6 +26,7 @@ bench_subject *bench_subject_clone(const bench_subject *subject, const bench_set
 void bench_subject_release_clone(bench_subject *clone) {
   if (clone == NULL) return;
   for (uint64_t i = 0; i < clone->member_count; i++) bench_member_unconfigure(&clone->member[i]);
+  bench_free(clone->population);
   bench_free(clone->member);
   bench_free(clone);
 }

@@ -56,7 +56,7 @@ static bdag_engine_options engine_options(const bench_subject *subject) {
   options.type = settings->type;
   options.max_batch = subject->batch;
   options.axis = settings->axis;
-  options.threads = subject->threads;
+  options.threads = subject->member_count > 1 ? 1 : subject->threads;
   options.deterministic = settings->deterministic;
   options.keep = BDAG_KEEP_WEIGHT_GRAD;
   return options;
@@ -136,6 +136,7 @@ void bench_subject_destroy(bench_subject *subject) {
     bench_free(member->vertex_map);
     bench_free(member->edge_map);
   }
+  bench_free(subject->population);
   bench_free(subject->member);
   bench_free(subject);
 }
@@ -190,17 +191,35 @@ static bdag_status configure_member(bench_subject *subject, bench_member *member
   return step ? make_trainer(subject, member) : BDAG_OK;
 }
 
+static void list_population(bench_subject *subject) {
+  subject->population = bench_allocate(subject->member_count, sizeof *subject->population);
+  for (uint64_t i = 0; i < subject->member_count; i++) {
+    const bench_member *member = &subject->member[i];
+    bdag_member *listed = &subject->population[i];
+    *listed = (bdag_member)BDAG_MEMBER_INIT;
+    listed->engine = member->engine;
+    listed->weights = member->weights;
+    listed->batch = subject->batch;
+    listed->x = member->x;
+    listed->y = bdag_plan_output_count(member->plan) > 0 ? member->y : NULL;
+    listed->targets = bdag_plan_target_count(member->plan) > 0 ? member->targets : NULL;
+  }
+}
+
 bdag_status bench_subject_configure(bench_subject *subject, uint64_t batch, uint32_t threads,
                                     int step) {
   subject->batch = batch;
   subject->threads = threads;
   subject->engine_bytes = 0;
+  bench_free(subject->population);
+  subject->population = NULL;
   for (uint64_t i = 0; i < subject->member_count; i++)
     bench_member_unconfigure(&subject->member[i]);
   for (uint64_t i = 0; i < subject->member_count; i++) {
     const bdag_status status = configure_member(subject, &subject->member[i], i, step);
     if (status != BDAG_OK) return status;
   }
+  if (subject->member_count > 1) list_population(subject);
   return BDAG_OK;
 }
 
@@ -222,7 +241,21 @@ bdag_status bench_member_pass(bench_subject *subject, bench_member *member, int 
   return bdag_backward(member->engine, member->weights, targets, sample_weights, loss);
 }
 
+typedef bdag_status population_pass(bdag_member *members, uint64_t count,
+                                    const bdag_population_options *options);
+
+/* All members in one call. */
+static bdag_status run_population(bench_subject *subject, population_pass *pass) {
+  bdag_population_options options = BDAG_POPULATION_OPTIONS_INIT;
+  options.threads = subject->threads;
+  const bdag_status status = pass(subject->population, subject->member_count, &options);
+  subject->loss = 0.0;
+  for (uint64_t i = 0; i < subject->member_count; i++) subject->loss += subject->population[i].loss;
+  return status;
+}
+
 static bdag_status forward_all(bench_subject *subject) {
+  if (subject->population != NULL) return run_population(subject, bdag_population_forward);
   for (uint64_t i = 0; i < subject->member_count; i++) {
     const bdag_status status = bench_member_pass(subject, &subject->member[i], 0, NULL, NULL);
     if (status != BDAG_OK) return status;
@@ -275,8 +308,10 @@ static double run_both(void *user, uint64_t repetitions) {
   bench_subject *subject = user;
   const double begin = bench_now();
   for (uint64_t r = 0; r < repetitions; r++) {
-    bdag_status status = forward_all(subject);
-    if (status == BDAG_OK) status = backward_all(subject);
+    bdag_status status = subject->population != NULL
+                             ? run_population(subject, bdag_population_backward)
+                             : forward_all(subject);
+    if (status == BDAG_OK && subject->population == NULL) status = backward_all(subject);
     if (status != BDAG_OK) return fail(subject, status);
   }
   return bench_now() - begin;

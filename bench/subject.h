@@ -26,6 +26,7 @@ typedef struct bench_subject {
   bdag_context *context;
   uint64_t member_count;
   bench_member *member;
+  bdag_member *population; /* of all members, for one call; NULL: one member, or not configured */
   uint64_t batch;
   uint32_t threads;
   int has_loss;

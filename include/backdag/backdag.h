@@ -14,6 +14,7 @@
 #include <backdag/network.h>
 #include <backdag/plan.h>
 #include <backdag/engine.h>
+#include <backdag/population.h>
 #include <backdag/trace.h>
 #include <backdag/train.h>
 #include <backdag/io.h>

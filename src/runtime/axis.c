@@ -46,9 +46,11 @@ uint32_t bdag_groups_of_pass(const bdag_engine *engine, bdag_axis axis) {
 /* A team must gain that share, or the calling thread works alone. */
 #define WORTHWHILE 0.9
 
-static int team_sleeps(const bdag_engine *engine) {
+double bdag_team_seconds(const bdag_context *context, uint32_t threads) {
   const char *policy = getenv("OMP_WAIT_POLICY");
-  return (policy != NULL && strcasecmp(policy, "passive") == 0) || engine->patience <= 1;
+  const int sleeps = (policy != NULL && strcasecmp(policy, "passive") == 0) ||
+                     bdag_scheduler_patience(context, threads) <= 1;
+  return sleeps ? WAKE : context->costs.team;
 }
 
 void bdag_engine_estimate(bdag_engine *engine) {
@@ -65,7 +67,7 @@ void bdag_engine_estimate(bdag_engine *engine) {
       4 * samples * ((double)dense * costs->dense_backward + lists * costs->list_backward);
   const double listed = lists / (double)(plan->edges + 1);
   engine->foreign = FOREIGN_DENSE + listed * (FOREIGN_LISTS - FOREIGN_DENSE);
-  engine->team_seconds = team_sleeps(engine) ? WAKE : costs->team;
+  engine->team_seconds = bdag_team_seconds(engine->context, engine->options.threads);
 }
 
 /* Threads that can run at the same time. */

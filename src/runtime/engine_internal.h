@@ -62,8 +62,8 @@ struct bdag_engine {
   struct bdag_trace *trace;    /* NULL: nothing is recorded */
   struct bdag_trace *attached; /* whether or not it is recording */
 
-  /* the pass that runs, or the last one */
-  const bdag_weights *weights;
+  /* the pass that runs, or the last one: not on the cache line of the estimates, which others read */
+  _Alignas(64) const bdag_weights *weights;
   uint64_t batch, batch_tiles;
   int reuses_grad; /* see bdag_grad_tile */
   uint32_t pass_groups, pass_threads;
@@ -126,6 +126,8 @@ size_t bdag_engine_worker(const bdag_engine *engine);
 /* Scratch of the calling worker. */
 void *bdag_engine_scratch(const bdag_engine *engine);
 
+/* About the seconds to enter and leave a team. */
+double bdag_team_seconds(const bdag_context *context, uint32_t threads);
 /* What the choice of the axis needs to know of the plan and the machine. */
 void bdag_engine_estimate(bdag_engine *engine);
 /* The axis of a pass over this many tiles. */

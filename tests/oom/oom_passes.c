@@ -39,7 +39,7 @@ void oom_passes(oom_state *state) {
   bdag_network *const network = oom_make_network(state);
   bdag_plan *plan = NULL, *fine = NULL, *serving = NULL;
   bdag_weights *weights = NULL, *copy = NULL, *moved = NULL, *served = NULL;
-  bdag_engine *engines[3] = {NULL}, *server = NULL;
+  bdag_engine *engines[3] = {NULL}, *server = NULL, *herd[2] = {NULL};
   static const bdag_axis axes[] = {BDAG_AXIS_TILES, BDAG_AXIS_VERTICES, BDAG_AXIS_SERIAL};
   bdag_plan_options by_vertex = BDAG_PLAN_OPTIONS_INIT, inference = BDAG_PLAN_OPTIONS_INIT;
   by_vertex.granularity = BDAG_GRANULARITY_VERTEX;
@@ -70,10 +70,22 @@ void oom_passes(oom_state *state) {
   pass(state, engines[0], copy);
   pass(state, engines[1], moved);
   pass(state, engines[2], weights);
+  bdag_member members[2] = {BDAG_MEMBER_INIT, BDAG_MEMBER_INIT};
+  for (int i = 0; i < 2; i++) {
+    OOM_MAKE(bdag_engine_create(&herd[i], plan, &options, &state->error));
+    members[i].engine = herd[i];
+    members[i].weights = weights;
+    members[i].batch = OOM_SAMPLES;
+    members[i].x = oom_x;
+    members[i].targets = oom_targets;
+  }
+  OOM_TRY(bdag_population_backward(members, 2, NULL));
+  oom_add(state, &members[1].loss, sizeof members[1].loss);
   float y[OOM_OUTPUTS];
   OOM_NONE(bdag_predict(server, served, 1, oom_x, y));
   oom_add(state, y, sizeof y);
 done:
+  for (int i = 0; i < 2; i++) bdag_engine_destroy(herd[i]);
   bdag_engine_destroy(server);
   for (int i = 0; i < 3; i++) bdag_engine_destroy(engines[i]);
   bdag_weights_release(served);
