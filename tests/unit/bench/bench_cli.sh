@@ -32,7 +32,7 @@ says() { # message, then a command that must succeed with it
 }
 # Every time of a report 1.4 times as long, and close together.
 slower() {
-  awk '/"seconds": \[/ { inside = 1; print; next }
+  awk '/"(seconds|rounds)": \[/ { inside = 1; print; next }
        inside && /\]/ { inside = 0 }
        inside { comma = /,/ ? "," : ""; gsub(/[ ,]/, ""); print $0 * 1.4 comma; next }
        { print }' "$1"
