@@ -54,16 +54,23 @@ static void activate_rows(const bdag_single_job *job, const bdag_single_step *st
 
 /* ---- Panels -------------------------------------------------------------------------------------- */
 
+/* What the sums of targets from the r-th on begin with. */
+INLINE const real *initial_of(const bdag_single_job *job, const bdag_single_step *step,
+                              uint32_t r) {
+  return step->adds ? (const real *)job->out + step->row + r
+                    : (const real *)job->slots + step->bias + r;
+}
+
 /* `whole`: what is read beyond the targets is padding of the panel. */
 INLINE void panel_columns(const bdag_single_job *job, const bdag_single_step *step, uint32_t r,
                           const int vectors, const int whole) {
   const real *slots = job->slots, *weight = slots + step->weight + r, *rows = job->out;
   const uint32_t *source = job->source + step->list;
   const size_t last = lanes_from(step, r + (uint32_t)((size_t)(vectors - 1) * LANES));
+  const real *initial = initial_of(job, step, r);
   vec sum[SINGLE_VECTORS];
   for (int j = 0; j < vectors; j++)
-    sum[j] =
-        vec_load_first(slots + step->bias + r + (size_t)j * LANES, j + 1 < vectors ? LANES : last);
+    sum[j] = vec_load_first(initial + (size_t)j * LANES, j + 1 < vectors ? LANES : last);
   for (uint32_t k = 0; k < step->sources; k++, weight += step->width) {
     const vec x = vec_set1(rows[source[k]]);
     for (int j = 0; j < vectors; j++) {
@@ -110,8 +117,51 @@ INLINE void panel_of(const bdag_single_job *job, const bdag_single_step *step, c
   }
 }
 
+/* ---- Large panels: weights are read once from end to end ------------------------------------------ */
+
+/* Sums of so many targets wait in L1, and so many sources are added to them at once. */
+#define STREAM_TARGETS 1024
+#define STREAM_SOURCES 8
+/* From so many vectors of targets on; with fewer, sums would wait for each other. */
+#define STREAM_VECTORS 4
+
+INLINE void stream(const real *weight, size_t width, const uint32_t *source, const int sources,
+                   const real *rows, real *sum, size_t count) {
+  vec x[STREAM_SOURCES];
+  for (int i = 0; i < sources; i++) x[i] = vec_set1(rows[source[i]]);
+  for (size_t c = 0; c < count; c += LANES) {
+    vec s = vec_load(sum + c);
+    for (int i = 0; i < sources; i++)
+      s = vec_fma(vec_loadu(weight + (size_t)i * width + c), x[i], s);
+    vec_store(sum + c, s);
+  }
+}
+
+static void stream_panel(const bdag_single_job *job, const bdag_single_step *step) {
+  const real *slots = job->slots;
+  const uint32_t *source = job->source + step->list;
+  _Alignas(64) real sum[STREAM_TARGETS];
+  for (uint32_t r = 0; r < step->targets; r += STREAM_TARGETS) {
+    const uint32_t rest = step->targets - r, count = rest < STREAM_TARGETS ? rest : STREAM_TARGETS;
+    const real *weight = slots + step->weight + r, *initial = initial_of(job, step, r);
+    for (uint32_t c = 0; c < count; c += (uint32_t)LANES)
+      vec_store(sum + c, vec_load_first(initial + c, lanes_from(step, r + c)));
+    uint32_t k = 0;
+    for (; k + STREAM_SOURCES <= step->sources; k += STREAM_SOURCES)
+      stream(weight + (size_t)k * step->width, step->width, source + k, STREAM_SOURCES, job->out,
+             sum, count);
+    for (; k < step->sources; k++)
+      stream(weight + (size_t)k * step->width, step->width, source + k, 1, job->out, sum, count);
+    for (uint32_t c = 0; c < count; c += (uint32_t)LANES)
+      finish(job, step, r + c, lanes_from(step, r + c), vec_load(sum + c));
+  }
+}
+
 static void panel(const bdag_single_job *job, const bdag_single_step *step) {
-  if (step->width % BDAG_ROW_QUANTUM == 0)
+  const int whole = step->width % BDAG_ROW_QUANTUM == 0;
+  if (whole && step->targets >= STREAM_VECTORS * LANES && step->sources >= 2 * STREAM_SOURCES)
+    stream_panel(job, step);
+  else if (whole)
     panel_of(job, step, 1);
   else
     panel_of(job, step, 0);
