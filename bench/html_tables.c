@@ -27,7 +27,7 @@ static void cell_number(FILE *stream, const char *format, double value) {
     snprintf(text, sizeof text, format, value);
   else
     strcpy(text, "–");
-  cell(stream, "%s", text);
+  cell(stream, "%s%s", text[0] == '-' ? "−" : "", text + (text[0] == '-'));
 }
 
 static void cell_three(FILE *stream, double value) {
@@ -103,6 +103,12 @@ static void head_cell(FILE *stream, const char *name, const char *phase, uint64_
   fputs("<br/><small>", stream);
   bench_xml_write(stream, rest);
   fputs("</small></th>", stream);
+}
+
+static void row_head(FILE *stream, const char *text) {
+  fputs("<th scope=\"row\">", stream);
+  bench_xml_write(stream, text);
+  fputs("</th>", stream);
 }
 
 static void note_row(FILE *stream, const bench_scaling_case *c, size_t columns) {
@@ -319,7 +325,7 @@ void bench_html_metg(FILE *stream, const bench_scaling *scaling) {
   fputs("<tbody>", stream);
   for (uint64_t i = 0; i < scaling->metg_count; i++) {
     fputs("<tr>", stream);
-    cell(stream, "%s", scaling->metg[i].shape);
+    row_head(stream, scaling->metg[i].shape);
     cell(stream, "%u", scaling->metg[i].threads);
     cell_count(stream, scaling->metg[i].tasks);
     cell_seconds(stream, scaling->metg[i].metg);
@@ -339,7 +345,7 @@ void bench_html_edges(FILE *stream, const bench_scaling *scaling) {
   for (uint64_t i = 0; i < scaling->edges_count; i++) {
     const bench_edges_point *p = &scaling->edges[i];
     fputs("<tr>", stream);
-    cell(stream, "%s", p->phase);
+    row_head(stream, p->phase);
     cell(stream, "%u", p->threads);
     cell_count(stream, p->vertices);
     cell_count(stream, p->edges);
@@ -352,31 +358,46 @@ void bench_html_edges(FILE *stream, const bench_scaling *scaling) {
   close_table(stream);
 }
 
+static uint32_t rows_of_contest(const bench_scaling *scaling, uint64_t first) {
+  const bench_peer_ratio *head = &scaling->peers[first];
+  uint32_t count = 1;
+  for (uint64_t i = first + 1; i < scaling->peer_count; i++, count++)
+    if (scaling->peers[i].batch != head->batch || strcmp(scaling->peers[i].name, head->name) != 0 ||
+        strcmp(scaling->peers[i].phase, head->phase) != 0)
+      break;
+  return count;
+}
+
+static void peer_cells(FILE *stream, const bench_peer_ratio *p) {
+  cell(stream, "%s", p->peer);
+  cell(stream, "%u", p->threads);
+  cell_seconds(stream, p->seconds);
+  cell_seconds(stream, p->own_seconds);
+  cell_three(stream, p->valid ? p->ratio : NAN);
+  if (p->valid)
+    cell(stream, "%.3g to %.3g", p->ratio_low, p->ratio_high);
+  else
+    cell(stream, "not valid");
+  fputs("<td class=\"note\">", stream);
+  bench_xml_write(stream, p->note);
+  fputs("</td></tr>\n", stream);
+}
+
 void bench_html_peers(FILE *stream, const bench_scaling *scaling) {
   static const column columns[] = {{"contest", NULL},       {"peer", NULL},
                                    {"threads", NULL},       {"peer's time", "median"},
                                    {"backdag's", "median"}, {"ratio", "peer / backdag"},
-                                   {"quartiles", NULL}};
+                                   {"quartiles", NULL},     {"remark", NULL}};
   if (scaling->peer_count == 0) return;
   open_table(stream, "Above 1 backdag is faster", columns, COUNT(columns));
-  for (uint64_t i = 0; i < scaling->peer_count; i++) {
-    const bench_peer_ratio *p = &scaling->peers[i];
-    fputs("<tbody><tr>", stream);
-    head_cell(stream, p->name, p->phase, p->batch, 1);
-    cell(stream, "%s", p->peer);
-    cell(stream, "%u", p->threads);
-    cell_seconds(stream, p->seconds);
-    cell_seconds(stream, p->own_seconds);
-    cell_three(stream, p->valid ? p->ratio : NAN);
-    if (p->valid)
-      cell(stream, "%.3g to %.3g", p->ratio_low, p->ratio_high);
-    else
-      cell(stream, "not valid");
-    fputs("</tr>", stream);
-    if (p->note[0] != '\0') {
-      fprintf(stream, "<tr><td class=\"note\" colspan=\"%zu\">", COUNT(columns));
-      bench_xml_write(stream, p->note);
-      fputs("</td></tr>", stream);
+  for (uint64_t i = 0, count; i < scaling->peer_count; i += count) {
+    count = rows_of_contest(scaling, i);
+    fputs("<tbody>", stream);
+    for (uint64_t k = 0; k < count; k++) {
+      const bench_peer_ratio *p = &scaling->peers[i + k];
+      fputs("<tr>", stream);
+      if (k == 0) head_cell(stream, p->name, p->phase, p->batch, (uint32_t)count);
+      peer_cells(stream, p);
     }
     fputs("</tbody>\n", stream);
   }

@@ -88,7 +88,7 @@ static void add_panel(bench_figure *figure, const bench_scaling *scaling, const 
   p.frame.x = (bench_axis){.scale = BENCH_LOG10,
                            .format = BENCH_TICK_SECONDS,
                            .from = 66,
-                           .to = WIDTH - 14,
+                           .to = WIDTH - 26,
                            .title = "threads × time / tasks"};
   p.frame.y = (bench_axis){.format = BENCH_TICK_PERCENT,
                            .from = HEIGHT - 48,

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "bench_base.h"
 #include "plot_figures.h"
 #include "svg_axis.h"
 #include "svg_labels.h"
@@ -15,6 +16,23 @@ enum { MOST_ROWS = 40 }; /* of a panel: it must fit on a page */
 
 static int same_contest(const bench_peer_ratio *a, const bench_peer_ratio *b) {
   return a->batch == b->batch && strcmp(a->name, b->name) == 0 && strcmp(a->phase, b->phase) == 0;
+}
+
+/* Rows as they are drawn: contests in the order of their first row, all rows of one together. */
+static const bench_peer_ratio **sort_rows(const bench_scaling *scaling) {
+  const uint64_t count = scaling->peer_count;
+  const bench_peer_ratio **rows = bench_allocate(count + 1, sizeof *rows);
+  uint64_t placed = 0;
+  for (uint64_t i = 0; i < count; i++) {
+    const bench_peer_ratio *peer = &scaling->peers[i];
+    uint64_t at = placed;
+    while (at > 0 && !same_contest(rows[at - 1], peer)) at--;
+    if (at == 0) at = placed;
+    memmove(rows + at + 1, rows + at, (placed - at) * sizeof *rows);
+    rows[at] = peer;
+    placed++;
+  }
+  return rows;
 }
 
 static int is_shown(const bench_peer_ratio *peer) {
@@ -88,9 +106,8 @@ static void draw_bar(bench_svg *svg, const bench_axis *x, const bench_peer_ratio
     bench_svg_text(svg, "small", BENCH_SVG_END, left - 6, middle + 4, "%s×", ratio);
 }
 
-static void draw_row(bench_svg *svg, const bench_axis *x, const bench_scaling *scaling,
-                     uint64_t index, int heading, double y) {
-  const bench_peer_ratio *peer = &scaling->peers[index];
+static void draw_row(bench_svg *svg, const bench_axis *x, const bench_peer_ratio *peer, int heading,
+                     double y) {
   char text[160];
   if (heading) {
     bench_plot_case_name(text, sizeof text, peer->name, peer->phase, peer->batch);
@@ -104,20 +121,25 @@ static void draw_row(bench_svg *svg, const bench_axis *x, const bench_scaling *s
   draw_bar(svg, x, peer, y);
 }
 
-static void add_panel(bench_figure *figure, const bench_scaling *scaling, uint64_t first,
+static void add_panel(bench_figure *figure, const bench_axis *x, const bench_peer_ratio **rows,
                       uint64_t count) {
-  bench_axis x = {.scale = BENCH_LOG10, .format = BENCH_TICK_FACTOR, .from = 390, .to = WIDTH - 54};
-  choose_range(&x, scaling);
   const double bottom = TOP + ROW * (double)count;
   bench_svg svg;
   bench_svg_open(&svg);
-  draw_axis(&svg, &x, bottom);
+  draw_axis(&svg, x, bottom);
   for (uint64_t i = 0; i < count; i++) {
-    const uint64_t index = first + i;
-    const int heading = i == 0 || !same_contest(&scaling->peers[index], &scaling->peers[index - 1]);
-    draw_row(&svg, &x, scaling, index, heading, TOP + ROW * (double)i);
+    const int heading = i == 0 || !same_contest(rows[i], rows[i - 1]);
+    draw_row(&svg, x, rows[i], heading, TOP + ROW * (double)i);
   }
   bench_figure_add(figure, &svg, WIDTH, bottom + 44, "Other people's software beside backdag");
+}
+
+/* How many of the rows fit on a panel; a contest stays together where it can. */
+static uint64_t rows_of_panel(const bench_peer_ratio **rows, uint64_t count) {
+  if (count <= MOST_ROWS) return count;
+  for (uint64_t rows_taken = MOST_ROWS; rows_taken > 0; rows_taken--)
+    if (!same_contest(rows[rows_taken - 1], rows[rows_taken])) return rows_taken;
+  return MOST_ROWS;
 }
 
 bench_figure *bench_plot_peers(const bench_scaling *scaling) {
@@ -128,17 +150,13 @@ bench_figure *bench_plot_peers(const bench_scaling *scaling) {
       "results compared. Filled, to the right of 1: backdag is faster; open, to the left: the peer "
       "is. Thin lines: the quartiles of both taken together.",
       1);
-  const uint64_t count = scaling->peer_count;
-  for (uint64_t first = 0; first < count;) {
-    uint64_t end = first + MOST_ROWS < count ? first + MOST_ROWS : count;
-    /* A contest stays together where it can. */
-    uint64_t whole = end;
-    while (whole > first && whole < count &&
-           same_contest(&scaling->peers[whole - 1], &scaling->peers[whole]))
-      whole--;
-    if (whole > first) end = whole;
-    add_panel(figure, scaling, first, end - first);
-    first = end;
+  bench_axis x = {.scale = BENCH_LOG10, .format = BENCH_TICK_FACTOR, .from = 390, .to = WIDTH - 54};
+  choose_range(&x, scaling);
+  const bench_peer_ratio **rows = sort_rows(scaling);
+  for (uint64_t first = 0, count; first < scaling->peer_count; first += count) {
+    count = rows_of_panel(rows + first, scaling->peer_count - first);
+    add_panel(figure, &x, rows + first, count);
   }
+  bench_free(rows);
   return bench_figure_finish(figure);
 }

@@ -45,8 +45,9 @@ static int choose_range(panel *p) {
   if (p->ceiling != NULL) {
     const double flops = p->ceiling->flops_per_second;
     bench_axis_include(y, 1.3 * GIGA * flops);
+    /* Further to the left, so that the shortest diagonal has room for its name. */
     for (int l = 0; l <= BENCH_ROOF_MEMORY; l++)
-      bench_axis_include(x, flops / p->ceiling->bytes_per_second[l]);
+      bench_axis_include(x, 0.25 * flops / p->ceiling->bytes_per_second[l]);
   }
   return bench_axis_finish(x, 0.06) && bench_axis_finish(y, 0.05);
 }
@@ -76,8 +77,8 @@ static void draw_compute(panel *p) {
   bench_labels_fence(&p->labels, x, y, p->frame.x.to, y);
 }
 
-/* The diagonal of one level, named along it from its `start` pixels on. */
-static void draw_level(panel *p, const char *name, double bytes, double start) {
+/* The diagonal of one level, named along it. */
+static void draw_level(panel *p, const char *name, double bytes, int below) {
   if (!bench_axis_shows(&p->frame.y, bytes)) return;
   const double flops = p->ceiling->flops_per_second;
   const double first = fmax(p->frame.x.low, p->frame.y.low / (GIGA * bytes));
@@ -90,9 +91,10 @@ static void draw_level(panel *p, const char *name, double bytes, double start) {
   char text[48];
   snprintf(text, sizeof text, "%s %.3g GB/s", name, GIGA * bytes);
   const double angle = atan2(y2 - y1, x2 - x1), width = bench_text_width(text, 11.5);
+  const double start = below ? 24.0 : 14.0, away = below ? -13.0 : 5.0;
   if (hypot(x2 - x1, y2 - y1) < start + width) return;
   const double dx = cos(angle), dy = sin(angle);
-  const double x = x1 + start * dx + 5 * dy, y = y1 + start * dy - 5 * dx;
+  const double x = x1 + start * dx + away * dy, y = y1 + start * dy - away * dx;
   bench_svg_turned_text(&p->svg, "small soft halo", BENCH_SVG_START, x, y, angle * 180 / M_PI,
                         text);
   for (double along = 0.0; along < width; along += 9.0) {
@@ -104,12 +106,11 @@ static void draw_level(panel *p, const char *name, double bytes, double start) {
 static void draw_ceilings(panel *p) {
   static const char *const names[] = {"L1", "L2", "L3", "memory"};
   if (p->ceiling == NULL) return;
-  double before = 0.0, start = 8.0;
+  double before = 0.0;
   for (int l = 0; l <= BENCH_ROOF_MEMORY; l++) {
     const double bytes = p->ceiling->bytes_per_second[l];
-    /* Lines that lie close together are named one behind the other. */
-    start = before > 0.0 && fabs(log(bytes / before)) < 0.35 ? start + 120.0 : 8.0;
-    draw_level(p, names[l], bytes, start);
+    /* Of two lines that lie close together the lower one is named below. */
+    draw_level(p, names[l], bytes, bytes < before && bytes > 0.6 * before);
     before = bytes;
   }
   draw_compute(p);

@@ -12,7 +12,8 @@
 #define HEIGHT 292.0
 
 enum { CURVE = 200, MEASURED = 0, PREDICTED = 1, BEYOND = 5 };
-enum { TILES = 1 }; /* BDAG_AXIS_TILES */
+enum { TILES = 1 };        /* BDAG_AXIS_TILES */
+enum { LINEAR_UP_TO = 8 }; /* threads; beyond, both axes are logarithmic */
 
 typedef struct panel {
   const bench_scaling_case *c;
@@ -57,10 +58,19 @@ static void choose_range(panel *p) {
     bench_axis_include(y, c->predictions[i].speedup);
   }
   const double bound = span_speedup(c, p->most);
-  bench_axis_include(y, fmin(p->most, fmax(1.5 * y->high, isfinite(bound) ? 1.2 * bound : 0.0)));
-  bench_axis_finish(y, 0.04);
+  bench_axis_include(
+      y, fmin(p->most, fmax(fmax(1.5 * y->high, 2.0), isfinite(bound) ? 1.2 * bound : 0.0)));
+  if (p->most <= LINEAR_UP_TO) {
+    p->frame.x.low = 1.0 - 0.06 * p->most;
+    p->frame.x.high = 1.06 * p->most;
+    y->low = 0.0;
+    y->high *= 1.04;
+    return;
+  }
+  p->frame.x.scale = y->scale = BENCH_LOG2;
   p->frame.x.low = exp2(-0.15);
   p->frame.x.high = p->most * exp2(0.15);
+  bench_axis_finish(y, 0.04);
 }
 
 /* ---- Lines --------------------------------------------------------------------------------------- */
@@ -87,6 +97,23 @@ static void draw_bound(panel *p, const char *type, const char *name,
   bench_labels_place(&p->labels, &p->svg, points[count - 1].x, points[count - 1].y, name);
 }
 
+static int nearly(double a, double b) {
+  return fabs(a - b) < 0.015 * b;
+}
+
+/* Lines that lie on each other are drawn once, with both names. */
+static void draw_bounds(panel *p) {
+  const bench_scaling_case *c = p->c;
+  const double most = p->most, span = span_speedup(c, most), greedy = greedy_speedup(c, most);
+  const int span_is_linear = nearly(span, most);
+  const int greedy_is_span =
+      nearly(greedy, span) && nearly(greedy_speedup(c, 2), span_speedup(c, 2));
+  draw_bound(p, "bound broken", span_is_linear ? "linear, work/span" : "linear", linear_speedup);
+  if (!span_is_linear)
+    draw_bound(p, "bound", greedy_is_span ? "both bounds" : "work/span", span_speedup);
+  if (!greedy_is_span || span_is_linear) draw_bound(p, "bound dotted", "greedy", greedy_speedup);
+}
+
 static void block(panel *p, bench_svg_xy at) {
   bench_labels_block(&p->labels, (bench_box){at.x - 6, at.y - 6, at.x + 6, at.y + 6});
 }
@@ -110,12 +137,12 @@ static size_t measured_points(const panel *p, int oversubscribed, bench_svg_xy *
   return count;
 }
 
-static void draw_spread(panel *p, const bench_scaling_point *point, bench_svg_xy at) {
+/* Places of the quartiles; 0 if they are unknown. */
+static int spread_of(const panel *p, const bench_scaling_point *point, double *low, double *high) {
   const double one = point->speedup * point->median;
-  const double low = one / point->quartile_high, high = one / point->quartile_low;
-  if (!bench_axis_shows(&p->frame.y, low) || !bench_axis_shows(&p->frame.y, high)) return;
-  bench_svg_line(&p->svg, "l0 thin", at.x, bench_axis_at(&p->frame.y, low), at.x,
-                 bench_axis_at(&p->frame.y, high));
+  *low = bench_axis_at(&p->frame.y, one / point->quartile_high);
+  *high = bench_axis_at(&p->frame.y, one / point->quartile_low);
+  return isfinite(*low) && isfinite(*high);
 }
 
 static void draw_measured(panel *p) {
@@ -127,10 +154,13 @@ static void draw_measured(panel *p) {
     bench_svg_path(&p->svg, beyond ? "l5 d2" : "l0", points, count);
     for (size_t i = 0; i < count; i++) {
       char time[32];
+      double low, high;
       bench_text_seconds(time, which[i]->median);
       bench_svg_group(&p->svg, "%s: %u threads, measured %s, speed-up %.3g", p->c->name,
                       which[i]->threads, time, which[i]->speedup);
-      draw_spread(p, which[i], points[i]);
+      if (spread_of(p, which[i], &low, &high))
+        bench_svg_line(&p->svg, beyond ? "l5 thin" : "l0 thin", points[i].x, low, points[i].x,
+                       high);
       bench_svg_marker(&p->svg, series, beyond, points[i].x, points[i].y, 4.2);
       bench_svg_end_group(&p->svg);
     }
@@ -162,7 +192,12 @@ static void reserve(panel *p) {
   const bench_scaling_point *which[BENCH_SCALING_POINTS];
   for (int beyond = 0; beyond < 2; beyond++) {
     const size_t count = measured_points(p, beyond, points, which);
-    for (size_t i = 0; i < count; i++) block(p, points[i]);
+    for (size_t i = 0; i < count; i++) {
+      double low, high;
+      block(p, points[i]);
+      if (spread_of(p, which[i], &low, &high))
+        bench_labels_fence(&p->labels, points[i].x, low, points[i].x, high);
+    }
     fence(p, points, count);
   }
   const size_t count = predicted_points(p, points);
@@ -200,8 +235,8 @@ static void write_heading(panel *p) {
     snprintf(below, sizeof below, "prediction at %u threads %.3g×, limit: %s", last->threads,
              last->speedup, bench_limit_name(last->limit));
   } else if (isfinite(c->check_error))
-    snprintf(below, sizeof below, "no prediction: formula off by %+.0f %% at %u threads",
-             100.0 * c->check_error, c->check_threads);
+    snprintf(below, sizeof below, "no prediction: formula off by %s%.0f %% at %u threads",
+             c->check_error < 0.0 ? "−" : "+", 100.0 * fabs(c->check_error), c->check_threads);
   bench_plot_shorten(below, sizeof below, 11.5, WIDTH - 20);
   bench_svg_text(&p->svg, "small soft", BENCH_SVG_START, 10, 34, "%s", below);
   const bench_scaling_point *last = bench_scaling_largest(c);
@@ -212,9 +247,8 @@ static void write_heading(panel *p) {
 
 static void add_panel(bench_figure *figure, const bench_scaling_case *c) {
   panel p = {.c = c};
-  p.frame.x = (bench_axis){.scale = BENCH_LOG2, .from = 58, .to = WIDTH - 84, .title = "threads"};
-  p.frame.y = (bench_axis){.scale = BENCH_LOG2,
-                           .format = BENCH_TICK_FACTOR,
+  p.frame.x = (bench_axis){.from = 62, .to = WIDTH - 84, .least_step = 1.0, .title = "threads"};
+  p.frame.y = (bench_axis){.format = BENCH_TICK_FACTOR,
                            .from = HEIGHT - 48,
                            .to = 60,
                            .title = "speed-up against 1 thread"};
@@ -226,9 +260,7 @@ static void add_panel(bench_figure *figure, const bench_scaling_case *c) {
     bench_frame_draw(&p.svg, &p.frame);
     reserve(&p);
     name_lines(&p);
-    draw_bound(&p, "bound broken", "linear", linear_speedup);
-    draw_bound(&p, "bound", "work/span", span_speedup);
-    draw_bound(&p, "bound dotted", "greedy", greedy_speedup);
+    draw_bounds(&p);
     draw_predicted(&p);
     draw_measured(&p);
   }

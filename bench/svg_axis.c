@@ -69,10 +69,11 @@ static int linear_ticks(const bench_axis *axis, bench_tick *ticks) {
   const double room = fabs(axis->to - axis->from) / 50.0;
   const double wanted = (axis->high - axis->low) / fmax(room, 2.0);
   const double power = pow(10.0, floor(log10(wanted)));
-  const double step = power * (wanted / power > 5.0   ? 10.0
+  const double tidy = power * (wanted / power > 5.0   ? 10.0
                                : wanted / power > 2.0 ? 5.0
                                : wanted / power > 1.0 ? 2.0
                                                       : 1.0);
+  const double step = fmax(tidy, axis->least_step);
   int count = 0;
   const double first = ceil(axis->low / step - 1e-9);
   for (int i = 0; i < 64 && (first + i) * step <= axis->high * (1.0 + 1e-9) + 1e-12; i++)
@@ -93,7 +94,9 @@ static int log2_ticks(const bench_axis *axis, bench_tick *ticks) {
 static int log10_ticks(const bench_axis *axis, bench_tick *ticks) {
   const int first = (int)floor(log10(axis->low)), last = (int)ceil(log10(axis->high));
   const double decade = fabs(axis->to - axis->from) / (log10(axis->high) - log10(axis->low));
-  const double label = axis->format == BENCH_TICK_SECONDS ? 56.0 : 38.0;
+  const double label = axis->format == BENCH_TICK_SECONDS  ? 56.0
+                       : axis->format == BENCH_TICK_FACTOR ? 32.0
+                                                           : 38.0;
   const int every = (int)fmax(ceil(label / decade), 1.0);
   int count = 0;
   for (int i = first; i <= last; i++) {
@@ -125,13 +128,13 @@ void bench_text_three(char text[32], double value) {
   const double size = fabs(value);
   if (!isfinite(value))
     strcpy(text, "–");
-  else if (size >= 1e6 || (size > 0.0 && size < 1e-3))
+  else if (size >= 1e6 || (size > 0.0 && size < 1e-4))
     snprintf(text, 32, "%.2e", value);
   else if (size >= 99.95)
     snprintf(text, 32, "%.0f", value);
   else if (size >= 9.995)
     snprintf(text, 32, "%.1f", value);
-  else if (size >= 0.0995)
+  else if (size >= 0.9995)
     snprintf(text, 32, "%.2f", value);
   else
     snprintf(text, 32, "%.3g", value);
@@ -224,7 +227,7 @@ static void draw_y(bench_svg *svg, const bench_frame *frame) {
     widest = fmax(widest, bench_text_width(text, 11.5));
     bench_svg_text(svg, "small", BENCH_SVG_END, x->from - 9, place + 4, "%s", text);
   }
-  bench_svg_turned_text(svg, "soft", BENCH_SVG_MIDDLE, x->from - 18 - widest,
+  bench_svg_turned_text(svg, "soft", BENCH_SVG_MIDDLE, fmax(x->from - 18 - widest, 13.0),
                         0.5 * (y->from + y->to), -90.0, y->title);
 }
 

@@ -22,8 +22,9 @@ typedef enum bench_tick_format {
 typedef struct bench_axis {
   bench_scale scale;
   bench_tick_format format;
-  double low, high; /* values, low < high; above 0 on a logarithmic scale */
-  double from, to;  /* places of low and high */
+  double low, high;  /* values, low < high; above 0 on a logarithmic scale */
+  double from, to;   /* places of low and high */
+  double least_step; /* between ticks of a linear scale; 0: any */
   const char *title;
 } bench_axis;
 
@@ -59,7 +60,7 @@ void bench_frame_draw(bench_svg *svg, const bench_frame *frame);
 
 /* "12.3 µs". */
 void bench_text_seconds(char text[32], double seconds);
-/* Three digits: 0.0123, 1.23, 12.3, 123. */
+/* Three digits: 0.0123, 1.23, 12.3, 123; "–" if unknown. */
 void bench_text_three(char text[32], double value);
 
 #endif

@@ -247,6 +247,7 @@ void bench_svg_write_style(FILE *stream) {
             ".plot .l%d{stroke-width:2.2;fill:none}.plot .d%d{stroke-dasharray:%s}"
             ".plot .m%d{stroke-width:1}.plot .o%d{stroke-width:1.8}\n",
             i, i, dashes[i], i, i);
+  fputs(".plot .thin{stroke-width:1.3}\n", stream);
   write_colours(stream, light, "#ffffff", "#1c1f24", "#555b66", "#e3e6ea");
   fputs("@media screen and (prefers-color-scheme:dark){\n", stream);
   write_colours(stream, dark, "#14171c", "#e9ebee", "#a9b0bb", "#2e343d");
