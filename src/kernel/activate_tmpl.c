@@ -5,23 +5,18 @@
 
 #include <assert.h>
 
-/* z and p → σ(z) */
-typedef vec value_function(vec z, vec p);
 /* in, out and p → σ'(in); `in` is valid only for kinds that take σ' from it */
 typedef vec derivative_function(vec in, vec out, vec p);
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE void map_values(value_function *function, double parameter, const real *in, real *out,
+INLINE void map_values(vec_function *function, double parameter, const real *in, real *out,
                        size_t count) {
   const vec p = vec_set1((real)parameter);
   size_t i = 0;
   for (; i + LANES <= count; i += LANES) vec_storeu(out + i, function(vec_loadu(in + i), p));
   if (i == count) return;
-  real rest[LANES] = {0};
-  memcpy(rest, in + i, (count - i) * sizeof(real));
-  vec_storeu(rest, function(vec_loadu(rest), p));
-  memcpy(out + i, rest, (count - i) * sizeof(real));
+  vec_store_first(out + i, function(vec_load_first(in + i, count - i), p), count - i);
 }
 
 /* out_grad·σ'; 0 where out_grad is 0 even if σ' is not finite. */
@@ -40,14 +35,9 @@ INLINE void map_gradients(derivative_function *function, double parameter, const
     vec_storeu(in_grad + i, chain(vec_loadu(out_grad + i), derivative));
   }
   if (i == count) return;
-  const size_t bytes = (count - i) * sizeof(real);
-  real rest[3][LANES] = {{0}};
-  memcpy(rest[0], z + i, bytes);
-  memcpy(rest[1], out + i, bytes);
-  memcpy(rest[2], out_grad + i, bytes);
-  const vec derivative = function(vec_loadu(rest[0]), vec_loadu(rest[1]), p);
-  vec_storeu(rest[2], chain(vec_loadu(rest[2]), derivative));
-  memcpy(in_grad + i, rest[2], bytes);
+  const size_t rest = count - i;
+  const vec derivative = function(vec_load_first(z + i, rest), vec_load_first(out + i, rest), p);
+  vec_store_first(in_grad + i, chain(vec_load_first(out_grad + i, rest), derivative), rest);
 }
 
 /* 0, but NaN for NaN. */
@@ -358,6 +348,9 @@ typedef void gradient_row(double parameter, const real *in, const real *out, con
                           real *in_grad, size_t count);
 
 #define ROWS(name)                                                                                 \
+  static vec name##_vector(vec z, vec p) {                                                         \
+    return name##_value(z, p);                                                                     \
+  }                                                                                                \
   static void name##_values(double parameter, const real *in, real *out, size_t count) {           \
     map_values(name##_value, parameter, in, out, count);                                           \
   }                                                                                                \
@@ -403,45 +396,54 @@ static void identity_gradients(double parameter, const real *in, const real *out
   if (out_grad != in_grad) memcpy(in_grad, out_grad, count * sizeof(real));
 }
 
+#define KINDS(ENTRY)                                                                               \
+  ENTRY(BDAG_IDENTITY, identity)                                                                   \
+  ENTRY(BDAG_RELU, relu)                                                                           \
+  ENTRY(BDAG_LEAKY_RELU, leaky_relu)                                                               \
+  ENTRY(BDAG_ELU, elu)                                                                             \
+  ENTRY(BDAG_SELU, selu)                                                                           \
+  ENTRY(BDAG_GELU, gelu)                                                                           \
+  ENTRY(BDAG_SILU, silu)                                                                           \
+  ENTRY(BDAG_SOFTPLUS, softplus)                                                                   \
+  ENTRY(BDAG_TANH, tanh)                                                                           \
+  ENTRY(BDAG_SIGMOID, sigmoid)                                                                     \
+  ENTRY(BDAG_SIN, sin)                                                                             \
+  ENTRY(BDAG_GAUSSIAN, gaussian)                                                                   \
+  ENTRY(BDAG_SQUARE, square)                                                                       \
+  ENTRY(BDAG_ABS, abs)                                                                             \
+  ENTRY(BDAG_CLIPPED_RELU, clipped_relu)                                                           \
+  ENTRY(BDAG_NEAT_SIGMOID, neat_sigmoid)                                                           \
+  ENTRY(BDAG_NEAT_TANH, neat_tanh)                                                                 \
+  ENTRY(BDAG_NEAT_SIN, neat_sin)                                                                   \
+  ENTRY(BDAG_NEAT_GAUSS, neat_gauss)                                                               \
+  ENTRY(BDAG_NEAT_RELU, relu)                                                                      \
+  ENTRY(BDAG_NEAT_ELU, neat_elu)                                                                   \
+  ENTRY(BDAG_NEAT_LELU, neat_lelu)                                                                 \
+  ENTRY(BDAG_NEAT_SELU, selu)                                                                      \
+  ENTRY(BDAG_NEAT_SOFTPLUS, neat_softplus)                                                         \
+  ENTRY(BDAG_NEAT_IDENTITY, identity)                                                              \
+  ENTRY(BDAG_NEAT_CLAMPED, neat_clamped)                                                           \
+  ENTRY(BDAG_NEAT_INV, neat_inv)                                                                   \
+  ENTRY(BDAG_NEAT_LOG, neat_log)                                                                   \
+  ENTRY(BDAG_NEAT_EXP, neat_exp)                                                                   \
+  ENTRY(BDAG_NEAT_ABS, abs)                                                                        \
+  ENTRY(BDAG_NEAT_HAT, neat_hat)                                                                   \
+  ENTRY(BDAG_NEAT_SQUARE, square)                                                                  \
+  ENTRY(BDAG_NEAT_CUBE, neat_cube)
+
 static const struct {
   value_row *values;
   gradient_row *gradients;
 } table[] = {
-#define ENTRY(name)                                                                                \
-  { name##_values, name##_gradients }
-    [BDAG_IDENTITY] = ENTRY(identity),
-    [BDAG_RELU] = ENTRY(relu),
-    [BDAG_LEAKY_RELU] = ENTRY(leaky_relu),
-    [BDAG_ELU] = ENTRY(elu),
-    [BDAG_SELU] = ENTRY(selu),
-    [BDAG_GELU] = ENTRY(gelu),
-    [BDAG_SILU] = ENTRY(silu),
-    [BDAG_SOFTPLUS] = ENTRY(softplus),
-    [BDAG_TANH] = ENTRY(tanh),
-    [BDAG_SIGMOID] = ENTRY(sigmoid),
-    [BDAG_SIN] = ENTRY(sin),
-    [BDAG_GAUSSIAN] = ENTRY(gaussian),
-    [BDAG_SQUARE] = ENTRY(square),
-    [BDAG_ABS] = ENTRY(abs),
-    [BDAG_CLIPPED_RELU] = ENTRY(clipped_relu),
-    [BDAG_NEAT_SIGMOID] = ENTRY(neat_sigmoid),
-    [BDAG_NEAT_TANH] = ENTRY(neat_tanh),
-    [BDAG_NEAT_SIN] = ENTRY(neat_sin),
-    [BDAG_NEAT_GAUSS] = ENTRY(neat_gauss),
-    [BDAG_NEAT_RELU] = ENTRY(relu),
-    [BDAG_NEAT_ELU] = ENTRY(neat_elu),
-    [BDAG_NEAT_LELU] = ENTRY(neat_lelu),
-    [BDAG_NEAT_SELU] = ENTRY(selu),
-    [BDAG_NEAT_SOFTPLUS] = ENTRY(neat_softplus),
-    [BDAG_NEAT_IDENTITY] = ENTRY(identity),
-    [BDAG_NEAT_CLAMPED] = ENTRY(neat_clamped),
-    [BDAG_NEAT_INV] = ENTRY(neat_inv),
-    [BDAG_NEAT_LOG] = ENTRY(neat_log),
-    [BDAG_NEAT_EXP] = ENTRY(neat_exp),
-    [BDAG_NEAT_ABS] = ENTRY(abs),
-    [BDAG_NEAT_HAT] = ENTRY(neat_hat),
-    [BDAG_NEAT_SQUARE] = ENTRY(square),
-    [BDAG_NEAT_CUBE] = ENTRY(neat_cube),
+#define ENTRY(kind, name) [kind] = {name##_values, name##_gradients},
+    KINDS(ENTRY)
+#undef ENTRY
+};
+
+#define identity_vector NULL
+vec_function *const NAME(activation)[] = {
+#define ENTRY(kind, name) [kind] = name##_vector,
+    KINDS(ENTRY)
 #undef ENTRY
 };
 

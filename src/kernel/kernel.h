@@ -30,8 +30,7 @@ typedef struct bdag_panel_job {
 
 /* Targets that share most of their sources: a small panel with a zero where an edge does not exist. */
 typedef struct bdag_union_job {
-  const void *weights;       /* [sources][targets]; for one sample: where slots count from */
-  const uint32_t *slot;      /* for one sample: [sources][targets], a zero's where no edge is */
+  const void *weights;       /* [sources][targets] */
   const uint32_t *source;    /* [sources] */
   uint32_t sources, targets; /* 1 ≤ targets ≤ BDAG_UNION_TARGETS */
   const void *rows;
@@ -43,11 +42,11 @@ typedef struct bdag_union_job {
 #define BDAG_UNION_TARGETS 6
 
 /* Irregular targets: row(target + r) += Σ_i weights[i − offset[0]] · row(source[i]) over i from offset[r]
- * to offset[r + 1]; for one sample weights[slot[i]]. Rows are prefetched `ahead` entries before they are needed, 0: not at all; entries up
+ * to offset[r + 1]. Rows are prefetched `ahead` entries before they are needed, 0: not at all; entries up
  * to `limit` may be looked at for that. */
 typedef struct bdag_list_job {
   const void *weights;
-  const uint32_t *slot, *source;
+  const uint32_t *source;
   const uint64_t *offset; /* [targets + 1] */
   uint32_t targets;
   const void *rows;
@@ -58,6 +57,41 @@ typedef struct bdag_list_job {
   uint32_t ahead;
   uint64_t limit;
 } bdag_list_job;
+
+/* One sample: rows are single numbers and vectors run over targets instead of samples. A pass is a list of
+ * steps, each on consecutive rows, which sum in the same order as panels, unions and lists above. */
+typedef enum bdag_single_kind {
+  BDAG_SINGLE_PANEL = 0,
+  BDAG_SINGLE_UNION = 1,
+  BDAG_SINGLE_LISTS = 2,
+  BDAG_SINGLE_FINITE = 3,  /* the run ends with −1 if a row is not finite */
+  BDAG_SINGLE_ACTIVATE = 4 /* nothing is summed */
+} bdag_single_kind;
+
+typedef struct bdag_single_step {
+  uint8_t kind;
+  uint8_t adds;      /* lists: to what the rows hold instead of to the biases */
+  uint8_t keeps_in;  /* the sums go to `in`, too */
+  uint8_t activates; /* the rows become σ of the sums */
+  uint8_t spills;    /* what lies behind the rows may be overwritten, up to the end of a vector */
+  uint32_t row, targets;
+  uint32_t sources, width; /* of panels and unions; width: numbers from source to source */
+  uint32_t activation;
+  double parameter;
+  uint64_t bias;   /* slot of the first target's */
+  uint64_t list;   /* panels and unions: first of the sources in `source` */
+  uint64_t weight; /* panels: first slot; unions: first entry in union_slot */
+} bdag_single_step;
+
+typedef struct bdag_single_job {
+  const bdag_single_step *step;
+  uint64_t steps;
+  const void *slots;
+  uint64_t edge_base; /* slot from which union_slot and list_slot count */
+  const uint32_t *source, *union_slot, *list_source, *list_slot;
+  const uint64_t *list_offset; /* by row */
+  void *out, *in;              /* by row; with room for a vector behind the last one */
+} bdag_single_job;
 
 /* The one-sweep backward kernel: for each row u = row[i], over its successors v (entries offset[i] …):
  * out_grad(u) += weights[entry] · in_grad(v) and gradient[entry] (+)= ⟨out(u), in_grad(v)⟩, so that
@@ -143,11 +177,7 @@ typedef struct bdag_kernels {
   void (*list)(const bdag_list_job *job);
   /* to[i] = weights[slot[i]] */
   void (*gather)(const void *weights, const uint32_t *slot, size_t count, void *to);
-  /* The same sums for one sample: `rows` and `target` are single numbers, `count` and strides do not
-   * matter, source_step is the panel's and target_step 1. panel_single and union_single want `initial`. */
-  void (*panel_single)(const bdag_panel_job *job);
-  void (*union_single)(const bdag_union_job *job);
-  void (*list_single)(const bdag_list_job *job);
+  int (*single)(const bdag_single_job *job); /* 0, or −1 */
   void (*sweep)(const bdag_sweep_job *job);
   int (*bundle_pull)(const bdag_bundle_job *job); /* returns whether all sums are finite */
   void (*bundle_grad)(const bdag_bundle_job *job);

@@ -1,9 +1,7 @@
-/* Forward sums of one sample: what panel_tmpl.c does for rows of samples, with vectors of targets
+/* The forward pass of one sample: what panel_tmpl.c does for rows of samples, with vectors of targets
  * instead. Each target's sum runs over the same terms in the same order with the same multiply-adds, so
  * a sample's result is bitwise that of a larger batch. Compiled per instruction set and type. May
  * include kernel.h and vector.h. */
-#include <string.h>
-
 #include "kernel/vector.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -13,61 +11,202 @@
 
 /* One multiply-add as a lane of the vectors does it. */
 INLINE real scalar_fma(real a, real b, real c) {
-  real result[VECTOR_BYTES / sizeof(real)];
-  vec_storeu(result, vec_fma(vec_set1(a), vec_set1(b), vec_set1(c)));
-  return result[0];
+#ifdef BDAG_KERNEL_ISA_BASELINE
+  return a * b + c;
+#elif defined BDAG_KERNEL_FLOAT32
+  return __builtin_fmaf(a, b, c);
+#else
+  return __builtin_fma(a, b, c);
+#endif
 }
 
-INLINE void single_columns(const bdag_panel_job *job, size_t r, const int vectors) {
-  const real *weight = (const real *)job->weight + r, *rows = job->rows;
-  real start[SINGLE_VECTORS * VECTOR_BYTES / sizeof(real)] = {0};
-  const size_t wanted = job->targets - r < vectors * LANES ? job->targets - r : vectors * LANES;
-  memcpy(start, (const real *)job->initial + r, wanted * sizeof(real));
-  vec sum[SINGLE_VECTORS];
-  for (int j = 0; j < vectors; j++) sum[j] = vec_loadu(start + j * LANES);
-  for (uint32_t k = 0; k < job->sources; k++, weight += job->source_step) {
-    const vec x = vec_set1(rows[job->source[k]]);
-    for (int j = 0; j < vectors; j++) sum[j] = vec_fma(vec_loadu(weight + j * LANES), x, sum[j]);
+/* ---- From sums to rows --------------------------------------------------------------------------- */
+
+INLINE vec activated(const bdag_single_step *step, vec sum) {
+  if (!step->activates) return sum;
+  if (step->activation == BDAG_RELU) return vec_max(vec_zero(), sum);
+  return NAME(activation)[step->activation](sum, vec_set1((real)step->parameter));
+}
+
+/* The sums of `count` ≤ LANES targets from the r-th on. Whole vectors are written where that is allowed:
+ * what is read soon after a masked store has to wait for it. */
+INLINE void finish(const bdag_single_job *job, const bdag_single_step *step, uint32_t r,
+                   size_t count, vec sum) {
+  const size_t row = (size_t)step->row + r;
+  if (step->keeps_in) vec_store_first((real *)job->in + row, sum, count);
+  const vec out = activated(step, sum);
+  if (count == LANES || step->spills)
+    vec_storeu((real *)job->out + row, out);
+  else
+    vec_store_first((real *)job->out + row, out, count);
+}
+
+INLINE size_t lanes_from(const bdag_single_step *step, uint32_t r) {
+  return step->targets - r < LANES ? step->targets - r : LANES;
+}
+
+static void activate_rows(const bdag_single_job *job, const bdag_single_step *step) {
+  for (uint32_t r = 0; r < step->targets; r += LANES) {
+    const size_t count = lanes_from(step, r);
+    finish(job, step, r, count, vec_load_first((const real *)job->out + step->row + r, count));
   }
-  for (int j = 0; j < vectors; j++) vec_storeu(start + j * LANES, sum[j]);
-  memcpy((real *)job->target + r, start, wanted * sizeof(real));
 }
 
-void NAME(panel_single)(const bdag_panel_job *job) {
-  const size_t width = (size_t)job->source_step;
-  size_t r = 0;
-  if (width % 16 == 0) {
-    for (; r + SINGLE_VECTORS * LANES <= width; r += SINGLE_VECTORS * LANES)
-      single_columns(job, r, SINGLE_VECTORS);
-    for (; r + 4 * LANES <= width; r += 4 * LANES) single_columns(job, r, 4);
-    for (; r < width && r < job->targets; r += LANES) single_columns(job, r, 1);
+/* ---- Panels -------------------------------------------------------------------------------------- */
+
+/* `whole`: what is read beyond the targets is padding of the panel. */
+INLINE void panel_columns(const bdag_single_job *job, const bdag_single_step *step, uint32_t r,
+                          const int vectors, const int whole) {
+  const real *slots = job->slots, *weight = slots + step->weight + r, *rows = job->out;
+  const uint32_t *source = job->source + step->list;
+  const size_t last = lanes_from(step, r + (uint32_t)((size_t)(vectors - 1) * LANES));
+  vec sum[SINGLE_VECTORS];
+  for (int j = 0; j < vectors; j++)
+    sum[j] =
+        vec_load_first(slots + step->bias + r + (size_t)j * LANES, j + 1 < vectors ? LANES : last);
+  for (uint32_t k = 0; k < step->sources; k++, weight += step->width) {
+    const vec x = vec_set1(rows[source[k]]);
+    for (int j = 0; j < vectors; j++) {
+      const real *from = weight + (size_t)j * LANES;
+      const vec w = whole || j + 1 < vectors ? vec_loadu(from) : vec_load_first(from, last);
+      sum[j] = vec_fma(w, x, sum[j]);
+    }
+  }
+  for (int j = 0; j < vectors; j++)
+    finish(job, step, r + (uint32_t)((size_t)j * LANES), j + 1 < vectors ? LANES : last, sum[j]);
+}
+
+INLINE void panel_of(const bdag_single_job *job, const bdag_single_step *step, const int whole) {
+  uint32_t r = 0;
+  for (; r + SINGLE_VECTORS * LANES <= step->targets; r += (uint32_t)(SINGLE_VECTORS * LANES))
+    panel_columns(job, step, r, SINGLE_VECTORS, whole);
+  switch ((step->targets - r + LANES - 1) / LANES) {
+  case 8:
+    panel_columns(job, step, r, 8, whole);
+    break;
+  case 7:
+    panel_columns(job, step, r, 7, whole);
+    break;
+  case 6:
+    panel_columns(job, step, r, 6, whole);
+    break;
+  case 5:
+    panel_columns(job, step, r, 5, whole);
+    break;
+  case 4:
+    panel_columns(job, step, r, 4, whole);
+    break;
+  case 3:
+    panel_columns(job, step, r, 3, whole);
+    break;
+  case 2:
+    panel_columns(job, step, r, 2, whole);
+    break;
+  case 1:
+    panel_columns(job, step, r, 1, whole);
+    break;
+  default:
+    break;
+  }
+}
+
+static void panel(const bdag_single_job *job, const bdag_single_step *step) {
+  if (step->width % BDAG_ROW_QUANTUM == 0)
+    panel_of(job, step, 1);
+  else
+    panel_of(job, step, 0);
+}
+
+/* ---- Unions -------------------------------------------------------------------------------------- */
+
+INLINE void union_of(const bdag_single_job *job, const bdag_single_step *step, const int targets) {
+  const real *weights = (const real *)job->slots + job->edge_base, *rows = job->out;
+  const real *bias = (const real *)job->slots + step->bias;
+  const uint32_t *source = job->source + step->list, *slot = job->union_slot + step->weight;
+  real sum[BDAG_UNION_TARGETS];
+  for (int i = 0; i < targets; i++) sum[i] = bias[i];
+  for (uint32_t k = 0; k < step->sources; k++, slot += targets) {
+    const real x = rows[source[k]];
+    for (int i = 0; i < targets; i++) sum[i] = scalar_fma(weights[slot[i]], x, sum[i]);
+  }
+  for (int i = 0; i < targets; i++) ((real *)job->out)[step->row + (uint32_t)i] = sum[i];
+}
+
+static void union_panel(const bdag_single_job *job, const bdag_single_step *step) {
+  switch (step->targets) {
+  case 1:
+    union_of(job, step, 1);
+    break;
+  case 2:
+    union_of(job, step, 2);
+    break;
+  case 3:
+    union_of(job, step, 3);
+    break;
+  case 4:
+    union_of(job, step, 4);
+    break;
+  case 5:
+    union_of(job, step, 5);
+    break;
+  case 6:
+    union_of(job, step, 6);
+    break;
+  default:
+    break;
+  }
+}
+
+/* ---- Lists --------------------------------------------------------------------------------------- */
+
+INLINE real list_sum(const bdag_single_job *job, const bdag_single_step *step, uint32_t r) {
+  const real *slots = job->slots, *weights = slots + job->edge_base, *rows = job->out;
+  const uint64_t end = job->list_offset[step->row + r + 1];
+  real sum = step->adds ? rows[step->row + r] : slots[step->bias + r];
+  for (uint64_t i = job->list_offset[step->row + r]; i < end; i++)
+    sum = scalar_fma(weights[job->list_slot[i]], rows[job->list_source[i]], sum);
+  return sum;
+}
+
+static void lists(const bdag_single_job *job, const bdag_single_step *step) {
+  real *out = (real *)job->out + step->row;
+  if (step->targets == 1) { /* from register to register */
+    const real sum = list_sum(job, step, 0);
+    if (step->keeps_in) ((real *)job->in)[step->row] = sum;
+    out[0] = vec_first(activated(step, vec_set1(sum)));
     return;
   }
-  real *const target = job->target;
-  memcpy(target, job->initial, job->targets * sizeof(real));
-  for (uint32_t k = 0; k < job->sources; k++)
-    for (uint32_t i = 0; i < job->targets; i++)
-      target[i] = scalar_fma(((const real *)job->weight)[k * width + i],
-                             ((const real *)job->rows)[job->source[k]], target[i]);
+  for (uint32_t r = 0; r < step->targets; r++) out[r] = list_sum(job, step, r);
+  if (step->activates || step->keeps_in) activate_rows(job, step);
 }
 
-void NAME(union_single)(const bdag_union_job *job) {
-  const real *const weights = job->weights, *const rows = job->rows;
-  real *const target = job->target;
-  memcpy(target, job->initial, job->targets * sizeof(real));
-  const uint32_t *slot = job->slot;
-  for (uint32_t k = 0; k < job->sources; k++)
-    for (uint32_t i = 0; i < job->targets; i++, slot++)
-      target[i] = scalar_fma(weights[*slot], rows[job->source[k]], target[i]);
-}
+/* ---- All steps ----------------------------------------------------------------------------------- */
 
-void NAME(list_single)(const bdag_list_job *job) {
-  const real *const weights = job->weights, *const rows = job->rows;
-  real *const target = job->target;
-  for (uint32_t r = 0; r < job->targets; r++) {
-    real sum = job->initial != NULL ? ((const real *)job->initial)[r] : target[r];
-    for (uint64_t i = job->offset[r]; i < job->offset[r + 1]; i++)
-      sum = scalar_fma(weights[job->slot[i]], rows[job->source[i]], sum);
-    target[r] = sum;
+static int rows_are_finite(const bdag_single_job *job, const bdag_single_step *step) {
+  for (uint32_t r = 0; r < step->targets; r++) {
+    const real out = ((const real *)job->out)[step->row + r];
+    if (!(out - out == 0)) return 0;
   }
+  return 1;
+}
+
+int NAME(single)(const bdag_single_job *job) {
+  for (const bdag_single_step *step = job->step; step < job->step + job->steps; step++)
+    switch (step->kind) {
+    case BDAG_SINGLE_PANEL:
+      panel(job, step);
+      break;
+    case BDAG_SINGLE_UNION:
+      union_panel(job, step);
+      break;
+    case BDAG_SINGLE_LISTS:
+      lists(job, step);
+      break;
+    case BDAG_SINGLE_ACTIVATE:
+      activate_rows(job, step);
+      break;
+    default:
+      if (!rows_are_finite(job, step)) return -1;
+    }
+  return 0;
 }

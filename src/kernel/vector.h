@@ -57,9 +57,7 @@ void NAME(panel)(const bdag_panel_job *job);
 void NAME(union_panel)(const bdag_union_job *job);
 void NAME(list)(const bdag_list_job *job);
 void NAME(gather)(const void *weights, const uint32_t *slot, size_t count, void *to);
-void NAME(panel_single)(const bdag_panel_job *job);
-void NAME(union_single)(const bdag_union_job *job);
-void NAME(list_single)(const bdag_list_job *job);
+int NAME(single)(const bdag_single_job *job);
 void NAME(sweep)(const bdag_sweep_job *job);
 int NAME(bundle_pull)(const bdag_bundle_job *job);
 void NAME(bundle_grad)(const bdag_bundle_job *job);
@@ -98,6 +96,10 @@ typedef uint32x4_t mask;
 typedef float64x2_t vec;
 typedef uint64x2_t mask;
 #endif
+
+/* z and p → σ(z), by kind of activation; NULL for the identity. */
+typedef vec vec_function(vec z, vec p);
+extern vec_function *const NAME(activation)[];
 
 /* ---- What x86 instruction sets share ------------------------------------------------------------- */
 
@@ -415,6 +417,57 @@ static inline real vec_sum(vec a) {
   return vgetq_lane_f64(a, 1) + vgetq_lane_f64(a, 0);
 }
 #endif
+
+#endif
+
+/* Lane 0. */
+static inline real vec_first(vec a) {
+  return a[0];
+}
+
+/* ---- The first `count` lanes of a vector, 1 ≤ count ≤ LANES; the others are 0 or left alone -------- */
+
+#if defined BDAG_KERNEL_ISA_AVX512
+
+#define FIRST_LANES(count) ((mask)((1u << (count)) - 1))
+#define MASKED(name)       PASTE(_mm512_mask, name, SUFFIX)
+
+static inline vec vec_load_first(const real *from, size_t count) {
+  return MASKED(z_loadu)(FIRST_LANES(count), from);
+}
+
+static inline void vec_store_first(real *to, vec a, size_t count) {
+  MASKED(_storeu)(to, FIRST_LANES(count), a);
+}
+
+#elif defined BDAG_KERNEL_ISA_AVX2
+
+static inline __m256i first_lanes(size_t count) {
+  static const int32_t ones[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+  return _mm256_loadu_si256((const __m256i *)(ones + (LANES - count) * sizeof(real) / 4));
+}
+
+static inline vec vec_load_first(const real *from, size_t count) {
+  return OP(maskload)(from, first_lanes(count));
+}
+
+static inline void vec_store_first(real *to, vec a, size_t count) {
+  OP(maskstore)(to, first_lanes(count), a);
+}
+
+#else
+
+static inline vec vec_load_first(const real *from, size_t count) {
+  real lane[LANES] = {0};
+  for (size_t i = 0; i < LANES && i < count; i++) lane[i] = from[i];
+  return vec_loadu(lane);
+}
+
+static inline void vec_store_first(real *to, vec a, size_t count) {
+  real lane[LANES];
+  vec_storeu(lane, a);
+  for (size_t i = 0; i < LANES && i < count; i++) to[i] = lane[i];
+}
 
 #endif
 

@@ -3,26 +3,44 @@
 #include "runtime/float_mode.h"
 #include "runtime/trace_internal.h"
 
+/* What bdag_begin_pass does, without what only teams need. */
+static void begin_one(bdag_engine *engine) {
+  atomic_store_explicit(&engine->status, BDAG_OK, memory_order_relaxed);
+  atomic_store_explicit(&engine->cancelled, 0, memory_order_relaxed);
+  engine->failure = (bdag_failure){BDAG_OK, BDAG_NONE, BDAG_NONE, BDAG_NONE};
+  engine->pass_threads = 1;
+}
+
+static void end_one(bdag_engine *engine, const bdag_exchange *exchange) {
+  if (exchange->y == NULL) return;
+  if (!exchange->read_out) {
+    bdag_store_single(engine, exchange->y);
+    return;
+  }
+  bdag_spread_outputs(engine);
+  bdag_store_outputs(engine, 0, exchange->y, 1);
+}
+
 /* One sample is not worth a team. */
 static bdag_status forward_one(bdag_engine *engine, const bdag_exchange *exchange) {
-  (void)bdag_begin_pass(engine, BDAG_AXIS_SERIAL);
+  begin_one(engine);
   bdag_trace_begin_pass(engine, BDAG_PASS_FORWARD, BDAG_AXIS_SERIAL);
   const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
   const uint64_t begin = bdag_trace_begin(engine);
   engine->is_single = bdag_forward_single(engine, exchange->x) == 0;
-  if (engine->is_single) bdag_trace_end(engine, begin, BDAG_TRACE_SINGLE, BDAG_NO_TASK, 0, 1, 0);
-  if (!engine->is_single) {
+  if (engine->is_single) {
+    bdag_trace_end(engine, begin, BDAG_TRACE_SINGLE, BDAG_NO_TASK, 0, 1, 0);
+    end_one(engine, exchange);
+  } else {
     bdag_gather_weights(engine);
     bdag_drive_forward(engine, BDAG_AXIS_SERIAL, exchange);
-  } else if (exchange->y != NULL) {
-    bdag_spread_outputs(engine);
-    bdag_store_outputs(engine, 0, exchange->y, exchange->read_out);
   }
   bdag_float_mode_leave(saved);
-  bdag_end_pass(engine);
   bdag_trace_end_pass(engine);
+  if (atomic_load_explicit(&engine->cancelled, memory_order_relaxed))
+    bdag_engine_fail(engine, BDAG_ERROR_CANCELLED, BDAG_NONE, BDAG_NONE, BDAG_NONE);
   engine->forward_done = !bdag_engine_failed(engine);
-  return (bdag_status)atomic_load(&engine->status);
+  return (bdag_status)atomic_load_explicit(&engine->status, memory_order_relaxed);
 }
 
 static bdag_status check_exchange(const bdag_engine *engine, uint64_t batch, const bdag_array *x,
@@ -45,7 +63,7 @@ static bdag_status forward(bdag_engine *engine, const bdag_weights *weights, uin
   engine->batch_tiles = (batch + engine->tile - 1) / engine->tile;
   engine->forward_done = engine->backward_done = engine->is_single = 0;
   const bdag_exchange exchange = {.x = x, .y = y, .read_out = read_out};
-  if (batch == 1 && engine->single_out != NULL) return forward_one(engine, &exchange);
+  if (batch == 1 && engine->single_step != NULL) return forward_one(engine, &exchange);
   const bdag_axis axis =
       bdag_begin_pass(engine, bdag_engine_choose_axis(engine, engine->batch_tiles, 0));
   bdag_trace_begin_pass(engine, BDAG_PASS_FORWARD, axis);

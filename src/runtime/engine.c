@@ -61,12 +61,7 @@ static int allocate_rows(bdag_engine *engine) {
   engine->in_full = (keep & BDAG_KEEP_IN) != 0;
   engine->in_rows = engine->in_full ? plan->rows - plan->first_neuron : plan->in_rows;
   engine->in = claim_shared(engine, engine->tiles * engine->in_rows, row);
-  if (bdag_single_possible(plan)) {
-    engine->single_out = claim(engine, plan->rows, engine->element);
-    engine->single_in = claim(engine, plan->rows, engine->element);
-    if (engine->single_out == NULL || engine->single_in == NULL) return 1;
-  }
-  int failed = engine->out == NULL || engine->in == NULL;
+  int failed = engine->out == NULL || engine->in == NULL || bdag_single_create(engine) != 0;
   if (!plan->has_loss) return failed;
   engine->out_grad = claim_shared(engine, all, row);
   engine->in_grad = (keep & BDAG_KEEP_OUT_GRAD) ? claim_shared(engine, all, row) : engine->out_grad;
@@ -231,6 +226,7 @@ void bdag_engine_destroy(bdag_engine *engine) {
   bdag_trace_forget(engine);
   bdag_free(context, engine->out);
   bdag_free(context, engine->in);
+  bdag_free(context, engine->single_step);
   bdag_free(context, engine->single_out);
   bdag_free(context, engine->single_in);
   if (engine->in_grad != engine->out_grad) bdag_free(context, engine->in_grad);

@@ -36,7 +36,9 @@ struct bdag_engine {
   uint64_t bytes;
 
   char *out, *in, *out_grad, *in_grad; /* in_grad may be out_grad; in NULL without rows to keep */
-  char *single_out, *single_in;        /* [rows] of the last pass of one sample, if is_single */
+  bdag_single_step *single_step;       /* NULL: there is no pass of one sample */
+  uint64_t single_steps;
+  char *single_out, *single_in; /* [rows + BDAG_SINGLE_ROOM] of the last such pass, if is_single */
   int is_single;
   uint32_t in_rows;                             /* rows of `in` a tile */
   int in_full;                                  /* `in` is kept for every neuron */
@@ -153,10 +155,14 @@ void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, 
 void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles,
                         uint32_t group, int accumulate);
 
-/* One sample: 0, or −1 when the pass with rows must be taken. Not every plan has it. Afterwards outputs,
- * or everything, can be spread over rows. */
-int bdag_single_possible(const bdag_plan *plan);
+/* Numbers behind the rows of one sample, so that whole vectors can be written. */
+#define BDAG_SINGLE_ROOM 16
+/* Steps and numbers of the pass of one sample, for plans that have it: 0, or −1 without memory. */
+int bdag_single_create(bdag_engine *engine);
+/* One sample: 0, or −1 when the pass with rows must be taken. Outputs can be stored; afterwards outputs, or
+ * everything, can be spread over rows. */
 int bdag_forward_single(bdag_engine *engine, const bdag_array *x);
+void bdag_store_single(const bdag_engine *engine, const bdag_array *y);
 void bdag_spread_outputs(bdag_engine *engine);
 void bdag_spread_single(bdag_engine *engine);
 
