@@ -1,4 +1,4 @@
-/* backdag-bench: the command line. Verbs: list, run, scaling, scale, compare, machine, peers. */
+/* backdag-bench: the command line. Verbs: list, run, scaling, scale, compare, machine, peers, plot. */
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +6,7 @@
 #include "compare_reports.h"
 #include "metg.h"
 #include "peers.h"
+#include "plot_verb.h"
 #include "profile.h"
 #include "scale_run.h"
 #include "scaling.h"
@@ -22,11 +23,12 @@ static const char usage[] =
     "       backdag-bench peers [OPTION...] [CASE...]\n"
     "       backdag-bench metg [OPTION...]\n"
     "       backdag-bench profile [-o FILE]\n"
+    "       backdag-bench plot [-o FOLDER] [--html FILE] REPORT.json\n"
     "\n"
     "run measures cases (without names the default set, \"all\" every one), scaling measures them "
     "on\n"
     "1, 2, 4, ... threads and predicts more, peers compares with other people's software, compare\n"
-    "finds what changed between two JSON reports.\n"
+    "finds what changed between two JSON reports, plot draws one.\n"
     "Each verb takes --help.\n";
 
 typedef struct bench_arguments {
@@ -216,6 +218,7 @@ int main(int argc, char **argv) {
                {"machine", machine_verb},
                {"profile", bench_profile_verb},
                {"peers", peers_verb},
+               {"plot", bench_plot_verb},
                {"scale", bench_scale_verb}};
   const char *verb = argc > 1 ? argv[1] : "";
   for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {

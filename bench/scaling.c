@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "html_report.h"
+#include "plot_figures.h"
 #include "scaling_json.h"
 #include "scaling_run.h"
 #include "schema.h"
@@ -15,11 +17,11 @@
 #define TOTAL_BUDGET 240.0
 #define ROW_BUDGET   1.5
 
-enum { KEY_CSV = 'c', KEY_PEERS = 512, KEY_CASES_ONLY };
+enum { KEY_CSV = 'c', KEY_PEERS = 512, KEY_CASES_ONLY, KEY_HTML, KEY_SVG };
 
 typedef struct scaling_arguments {
   bench_settings settings;
-  const char **names, *csv;
+  const char **names, *csv, *html, *svg;
   uint64_t name_count;
   int peers, cases_only;
   char *peer_names; /* NULL: all */
@@ -27,6 +29,8 @@ typedef struct scaling_arguments {
 
 static const struct argp_option options[] = {
     {"csv", KEY_CSV, "FILE", 0, "write the cases as CSV, too", 1},
+    {"html", KEY_HTML, "FILE", 0, "write a self-contained page with tables and plots, too", 1},
+    {"svg-dir", KEY_SVG, "FOLDER", 0, "write each plot as a file NAME.svg, too", 1},
     {"peers", KEY_PEERS, "LIST", OPTION_ARG_OPTIONAL,
      "compare with other people's software in the same run; contests, default all", 1},
     {"cases-only", KEY_CASES_ONLY, NULL, 0, "neither task grain nor time over edges", 1},
@@ -44,6 +48,12 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
     return 0;
   case KEY_CSV:
     arguments->csv = text;
+    return 0;
+  case KEY_HTML:
+    arguments->html = text;
+    return 0;
+  case KEY_SVG:
+    arguments->svg = text;
     return 0;
   case KEY_PEERS:
     arguments->peers = 1;
@@ -173,6 +183,8 @@ static int write_report(const scaling_arguments *arguments, const bench_scaling 
   if (arguments->settings.json != NULL)
     failed |= bench_report_write(report, arguments->settings.json) != 0;
   if (arguments->csv != NULL) failed |= write_csv(scaling, arguments->csv);
+  if (arguments->html != NULL) failed |= bench_html_file(scaling, arguments->html) != 0;
+  if (arguments->svg != NULL) failed |= bench_plot_files(scaling, arguments->svg) < 0;
   return failed;
 }
 
