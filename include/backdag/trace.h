@@ -45,7 +45,7 @@ typedef enum bdag_trace_kind {
   BDAG_TRACE_BACKWARD = 4,    /* a backward task: out_grad and in_grad of some vertices, and weight
                               gradients of their irregular out-edges */
   BDAG_TRACE_WEIGHT_GRAD = 5, /* a backward task: weight gradients of dense panels */
-  BDAG_TRACE_SINGLE = 6,      /* the whole forward pass of one sample */
+  BDAG_TRACE_SINGLE = 6,      /* the forward pass of one sample, or a thread's share of it */
   BDAG_TRACE_PREPARE = 7,     /* weights put into the order of the forward pass */
   BDAG_TRACE_REDUCE = 8       /* gradient buffers summed, tied weights summed */
 } bdag_trace_kind;

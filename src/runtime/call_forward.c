@@ -4,7 +4,7 @@
 #include "runtime/trace_internal.h"
 
 /* What bdag_begin_pass does, without what only teams need. */
-static void begin_one(bdag_engine *engine) {
+static void begin_alone(bdag_engine *engine) {
   atomic_store_explicit(&engine->status, BDAG_OK, memory_order_relaxed);
   atomic_store_explicit(&engine->cancelled, 0, memory_order_relaxed);
   engine->failure = (bdag_failure){BDAG_OK, BDAG_NONE, BDAG_NONE, BDAG_NONE};
@@ -21,21 +21,27 @@ static void end_one(bdag_engine *engine, const bdag_exchange *exchange) {
   bdag_store_outputs(engine, 0, exchange->y, 1);
 }
 
-/* One sample is not worth a team. */
+/* Only large networks are worth a team for one sample. */
+static bdag_axis begin_one(bdag_engine *engine) {
+  if (engine->single_threads > 1) return bdag_begin_pass(engine, BDAG_AXIS_VERTICES);
+  begin_alone(engine);
+  return BDAG_AXIS_SERIAL;
+}
+
 static bdag_status forward_one(bdag_engine *engine, const bdag_exchange *exchange) {
-  begin_one(engine);
-  bdag_trace_begin_pass(engine, BDAG_PASS_FORWARD, BDAG_AXIS_SERIAL);
+  const bdag_axis axis = begin_one(engine);
+  if (bdag_engine_failed(engine)) return (bdag_status)atomic_load(&engine->status);
+  bdag_trace_begin_pass(engine, BDAG_PASS_FORWARD, axis);
   const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
-  const uint64_t begin = bdag_trace_begin(engine);
   engine->is_single = bdag_forward_single(engine, exchange->x) == 0;
   if (engine->is_single) {
-    bdag_trace_end(engine, begin, BDAG_TRACE_SINGLE, BDAG_NO_TASK, 0, 1, 0);
     end_one(engine, exchange);
   } else {
     bdag_gather_weights(engine);
     bdag_drive_forward(engine, BDAG_AXIS_SERIAL, exchange);
   }
   bdag_float_mode_leave(saved);
+  if (engine->single_threads > 1) bdag_end_pass(engine);
   bdag_trace_end_pass(engine);
   if (atomic_load_explicit(&engine->cancelled, memory_order_relaxed))
     bdag_engine_fail(engine, BDAG_ERROR_CANCELLED, BDAG_NONE, BDAG_NONE, BDAG_NONE);

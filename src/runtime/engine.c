@@ -227,6 +227,8 @@ void bdag_engine_destroy(bdag_engine *engine) {
   bdag_free(context, engine->out);
   bdag_free(context, engine->in);
   bdag_free(context, engine->single_step);
+  bdag_free(context, engine->single_segment);
+  bdag_free(context, engine->single_meeting);
   bdag_free(context, engine->single_out);
   bdag_free(context, engine->single_in);
   if (engine->in_grad != engine->out_grad) bdag_free(context, engine->in_grad);

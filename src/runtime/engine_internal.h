@@ -38,6 +38,9 @@ struct bdag_engine {
   char *out, *in, *out_grad, *in_grad; /* in_grad may be out_grad; in NULL without rows to keep */
   bdag_single_step *single_step;       /* NULL: there is no pass of one sample */
   uint64_t single_steps;
+  uint32_t single_threads, single_stages; /* 1 thread: there are no stages */
+  uint64_t *single_segment;     /* [stages][threads], and the end: first step of each thread */
+  bdag_meeting *single_meeting; /* [stages] */
   char *single_out, *single_in; /* [rows + BDAG_SINGLE_ROOM] of the last such pass, if is_single */
   int is_single;
   uint32_t in_rows;                             /* rows of `in` a tile */
@@ -73,6 +76,7 @@ struct bdag_engine {
   int forward_done, backward_done; /* by the last pass */
   int has_gradient, accumulate;    /* something to accumulate onto; this pass does */
   bdag_descent descent;
+  _Atomic int single_broken; /* padding met something that is not finite */
   _Atomic int cancelled;
   _Atomic int status; /* first failure */
   bdag_failure failure;
@@ -159,7 +163,7 @@ void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile,
 #define BDAG_SINGLE_ROOM 16
 /* Steps and numbers of the pass of one sample, for plans that have it: 0, or −1 without memory. */
 int bdag_single_create(bdag_engine *engine);
-/* One sample: 0, or −1 when the pass with rows must be taken. Outputs can be stored; afterwards outputs, or
+/* One sample, by the threads of the pass: 0, or −1 when the pass with rows must be taken. Outputs can be stored; afterwards outputs, or
  * everything, can be spread over rows. */
 int bdag_forward_single(bdag_engine *engine, const bdag_array *x);
 void bdag_store_single(const bdag_engine *engine, const bdag_array *y);

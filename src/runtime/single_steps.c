@@ -1,28 +1,20 @@
-/* What the forward pass of one sample does, step by step, made with the engine: kernels then follow the
- * list. Made twice, first to count. May include plan and below. */
-#include "base/memory.h"
-#include "runtime/engine_internal.h"
-
-typedef struct step_list {
-  const bdag_engine *engine;
-  bdag_single_step *step; /* NULL: they are only counted */
-  uint64_t count;
-  uint32_t computed; /* rows below that are, or will have been */
-} step_list;
+/* The blocks of a plan as steps of the forward pass of one sample. May include plan and below. */
+#include "runtime/single_internal.h"
 
 /* Steps come in ascending order of rows, so that what lies behind them is to be computed yet, but for σ of
  * parts of a block. */
-static void add_step(step_list *list, bdag_single_step step) {
+static void add_step(bdag_single_list *list, bdag_single_step step) {
   const bdag_plan *plan = list->engine->plan;
   const uint32_t end = step.row + step.targets;
-  step.spills = end >= list->computed;
+  step.spills = list->in_order && end >= list->computed;
   step.bias = plan->bias_slot + step.row - plan->first_neuron;
   if (end > list->computed) list->computed = end;
   if (list->step != NULL) list->step[list->count] = step;
   list->count++;
 }
 
-static void add_activation(const step_list *list, const bdag_row_run *run, bdag_single_step *step) {
+static void add_activation(const bdag_single_list *list, const bdag_row_run *run,
+                           bdag_single_step *step) {
   step->keeps_in = list->engine->in_full || run->keeps_in;
   step->activates = run->activation != BDAG_IDENTITY && run->activation != BDAG_NEAT_IDENTITY;
   step->activation = run->activation;
@@ -48,14 +40,13 @@ static bdag_single_step union_step(const bdag_union *part) {
                             .weight = part->entry};
 }
 
-/* A dense layer: σ while the sums are in registers. */
-static int is_one_panel(const bdag_plan *plan, const bdag_block *block) {
+int bdag_single_is_panel(const bdag_plan *plan, const bdag_block *block) {
   const bdag_row_run *run = &plan->run[block->run];
   return block->panels == 1 && block->unions == 0 && block->runs == 1 && !run->listed &&
          plan->panel[block->panel].holes == 0;
 }
 
-static void add_runs(step_list *list, const bdag_block *block) {
+static void add_runs(bdag_single_list *list, const bdag_block *block) {
   const bdag_plan *plan = list->engine->plan;
   const int from_bias = block->panels + block->unions == 0;
   for (uint32_t i = block->run; i < block->run + block->runs; i++) {
@@ -70,9 +61,9 @@ static void add_runs(step_list *list, const bdag_block *block) {
   }
 }
 
-static void add_block(step_list *list, const bdag_block *block) {
+void bdag_single_add_block(bdag_single_list *list, const bdag_block *block) {
   const bdag_plan *plan = list->engine->plan;
-  if (is_one_panel(plan, block)) {
+  if (bdag_single_is_panel(plan, block)) {
     bdag_single_step step = panel_step(&plan->panel[block->panel]);
     add_activation(list, &plan->run[block->run], &step);
     add_step(list, step);
@@ -91,26 +82,24 @@ static void add_block(step_list *list, const bdag_block *block) {
   add_runs(list, block);
 }
 
-static int is_possible(const bdag_plan *plan) {
-  for (uint32_t i = 0; i < plan->runs; i++)
-    if (plan->run[i].activation >= BDAG_ACTIVATION_REGISTERED) return 0;
-  return 1;
-}
-
-int bdag_single_create(bdag_engine *engine) {
-  const bdag_plan *plan = engine->plan;
-  if (!is_possible(plan)) return 0;
-  step_list list = {.engine = engine};
-  for (uint32_t i = 0; i < plan->blocks; i++) add_block(&list, &plan->block[i]);
-  const uint64_t numbers = (uint64_t)plan->rows + BDAG_SINGLE_ROOM;
-  engine->single_steps = list.count;
-  engine->single_step = bdag_allocate_array(engine->context, list.count, sizeof *list.step);
-  engine->single_out = bdag_allocate_zeroed(engine->context, numbers, engine->element);
-  engine->single_in = bdag_allocate_zeroed(engine->context, numbers, engine->element);
-  engine->bytes += list.count * sizeof *list.step + 2 * numbers * engine->element;
-  if (engine->single_step == NULL || engine->single_out == NULL || engine->single_in == NULL)
-    return -1;
-  list = (step_list){.engine = engine, .step = engine->single_step};
-  for (uint32_t i = 0; i < plan->blocks; i++) add_block(&list, &plan->block[i]);
-  return 0;
+void bdag_single_add_part(bdag_single_list *list, const bdag_block *block,
+                          const bdag_single_part *part) {
+  const bdag_plan *plan = list->engine->plan;
+  const bdag_panel *panel = &plan->panel[block->panel];
+  const uint32_t units = (panel->targets + BDAG_ROW_QUANTUM - 1) / BDAG_ROW_QUANTUM;
+  const uint32_t begin = (uint32_t)((uint64_t)units * part->column / part->columns);
+  const uint32_t end = (uint32_t)((uint64_t)units * (part->column + 1) / part->columns);
+  const uint32_t first = begin * BDAG_ROW_QUANTUM, after = end * BDAG_ROW_QUANTUM;
+  const uint32_t source = (uint32_t)((uint64_t)panel->sources * part->turn / part->turns);
+  const uint32_t next = (uint32_t)((uint64_t)panel->sources * (part->turn + 1) / part->turns);
+  if (begin == end) return;
+  bdag_single_step step = panel_step(panel);
+  step.row += first;
+  step.targets = (after < panel->targets ? after : panel->targets) - first;
+  step.sources = next - source;
+  step.list += source;
+  step.weight += (uint64_t)source * panel->step + first;
+  step.adds = part->turn > 0;
+  if (part->turn + 1 == part->turns) add_activation(list, &plan->run[block->run], &step);
+  add_step(list, step);
 }

@@ -105,16 +105,29 @@ static void check_outputs(bdag_engine *engine, const bdag_weights *weights, cons
   cr_assert_arr_eq(&y[1], &out[INPUTS + width[1] + width[2] + 1], sizeof y[1]);
 }
 
-static void check(bdag_isa isa, bdag_type type, bdag_amalgamation amalgamation, uint64_t seed) {
-  single_case *test = calloc(1, sizeof *test);
+/* A machine whose caches are too small for the weights, and costs that make a team of all worthwhile. */
+static bdag_context *make_context(bdag_isa isa, uint32_t threads) {
   bdag_context_options options = BDAG_CONTEXT_OPTIONS_INIT;
-  bdag_engine_options keep = BDAG_ENGINE_OPTIONS_INIT;
+  bdag_cost_profile costs = BDAG_COST_PROFILE_INIT;
   bdag_context *context;
+  options.isa = isa;
+  options.threads = threads;
+  options.synthetic = "l2:8(size=49152) core:1 pu:1";
+  costs.dense_forward = costs.list_forward = 1e-4;
+  cr_assert_eq(bdag_context_create(&context, &options, NULL), BDAG_OK);
+  cr_assert_eq(bdag_context_set_costs(context, &costs), BDAG_OK);
+  return context;
+}
+
+static void check(bdag_isa isa, bdag_type type, bdag_amalgamation amalgamation, uint64_t seed,
+                  uint32_t threads) {
+  single_case *test = calloc(1, sizeof *test);
+  bdag_engine_options keep = BDAG_ENGINE_OPTIONS_INIT;
+  bdag_context *const context = make_context(isa, threads);
   bdag_network *network;
   bdag_weights *weights;
   bdag_engine *engine;
   double x[BATCH * INPUTS];
-  options.isa = isa;
   keep.type = type;
   keep.max_batch = BATCH;
   keep.keep = BDAG_KEEP_ALL;
@@ -126,7 +139,6 @@ static void check(bdag_isa isa, bdag_type type, bdag_amalgamation amalgamation, 
   x[7 * INPUTS + 3] = INFINITY;
   x[8 * INPUTS + LONELY] = NAN;
   x[9 * INPUTS + LONELY] = INFINITY;
-  cr_assert_eq(bdag_context_create(&context, &options, NULL), BDAG_OK);
   cr_assert_eq(bdag_network_create(&network, context, NULL), BDAG_OK);
   bdag_plan *plan = make_plan(test, network, amalgamation);
   cr_assert_eq(bdag_weights_create(&weights, plan, network, type, NULL), BDAG_OK);
@@ -141,8 +153,8 @@ static void check(bdag_isa isa, bdag_type type, bdag_amalgamation amalgamation, 
       for (uint64_t q = 0; q < 2; q++) {
         const double value = one[q * numbers + v], batch = all[(q * BATCH + s) * numbers + v];
         cr_assert(memcmp(&value, &batch, sizeof value) == 0 || (isnan(value) && isnan(batch)),
-                  "%s, sample %u, vertex %u, %s: %.17g alone, %.17g in a batch",
-                  bdag_context_isa(context), s, v, q == 0 ? "out" : "in", value, batch);
+                  "%s, %u threads, sample %u, vertex %u, %s: %.17g alone, %.17g in a batch",
+                  bdag_context_isa(context), threads, s, v, q == 0 ? "out" : "in", value, batch);
       }
     check_outputs(engine, weights, x + s * INPUTS, one);
   }
@@ -168,7 +180,9 @@ static void check_all(bdag_type type) {
     bdag_context_destroy(context);
     available++;
     for (uint64_t seed = 1; seed <= 2; seed++)
-      for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) check(isa, type, ways[i], seed);
+      for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+        for (uint32_t threads = 1; threads <= 5; threads += 1 + (threads > 1))
+          check(isa, type, ways[i], seed, threads);
   }
   cr_assert_gt(available, 0);
 }
