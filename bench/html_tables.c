@@ -152,8 +152,8 @@ static void by_threads(FILE *stream, const bench_scaling *scaling, const char *c
 
 static void time_cells(FILE *stream, const bench_scaling_case *c, const bench_scaling_point *p) {
   cell_seconds(stream, p->median);
-  cell(stream, "%.1f%s", 100.0 * (p->quartile_high - p->quartile_low) / p->median,
-       p->noisy ? " !" : "");
+  const double spread = (p->quartile_high - p->quartile_low) / p->median;
+  cell_number(stream, p->noisy ? "%.1f !" : "%.1f", 100.0 * spread);
   cell_three(stream, 1e-9 * c->edge_samples / p->median);
   cell_three(stream, 1e-9 * c->flops / p->median);
   cell_number(stream, "%.0f", p->peak > 0.0 ? 100.0 * c->flops / p->median / p->peak : NAN);
@@ -374,10 +374,12 @@ static void peer_cells(FILE *stream, const bench_peer_ratio *p) {
   cell_seconds(stream, p->seconds);
   cell_seconds(stream, p->own_seconds);
   cell_three(stream, p->valid ? p->ratio : NAN);
-  if (p->valid)
+  if (!p->valid)
+    cell(stream, "not valid");
+  else if (isfinite(p->ratio_low) && isfinite(p->ratio_high))
     cell(stream, "%.3g to %.3g", p->ratio_low, p->ratio_high);
   else
-    cell(stream, "not valid");
+    cell(stream, "–");
   fputs("<td class=\"note\">", stream);
   bench_xml_write(stream, p->note);
   fputs("</td></tr>\n", stream);

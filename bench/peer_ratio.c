@@ -29,7 +29,8 @@ static void add_ratio(bench_scaling *scaling, const json_t *row, const json_t *o
   snprintf(peer->name, sizeof peer->name, "%s", text(row, "case"));
   snprintf(peer->phase, sizeof peer->phase, "%s", text(row, "phase"));
   snprintf(peer->peer, sizeof peer->peer, "%s", text(row, "implementation"));
-  snprintf(peer->note, sizeof peer->note, "%s", text(row, "note"));
+  const char *note = text(row, "note");
+  snprintf(peer->note, sizeof peer->note, "%s", note[0] != '\0' ? note : text(own, "note"));
   peer->batch = (uint64_t)json_integer_value(json_object_get(row, "batch"));
   peer->threads = (uint32_t)json_integer_value(json_object_get(row, "threads"));
   peer->seconds = real(row, "median");
@@ -47,7 +48,8 @@ void bench_peer_ratios_add(bench_scaling *scaling, const json_t *rows) {
     const json_t *row = json_array_get(rows, i);
     if (is_own(row))
       own = row;
-    else if (own != NULL && json_array_size(json_object_get(row, "seconds")) > 0)
+    else if (own != NULL && (json_array_size(json_object_get(row, "seconds")) > 0 ||
+                             json_is_false(json_object_get(row, "valid"))))
       add_ratio(scaling, row, own);
   }
 }

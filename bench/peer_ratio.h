@@ -4,8 +4,8 @@
 
 #include "scaling_data.h"
 
-/* Appends a ratio for each row of a peer that was measured; rows of one contest follow each other,
- * backdag's first. A peer that is not installed leaves a row without samples. */
+/* Appends a ratio for each row of a peer that was measured or refused; rows of one contest follow each
+ * other, backdag's first. A peer that is not installed leaves a valid row without samples: no ratio. */
 void bench_peer_ratios_add(bench_scaling *scaling, const json_t *rows);
 
 #endif

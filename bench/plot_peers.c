@@ -36,7 +36,7 @@ static const bench_peer_ratio **sort_rows(const bench_scaling *scaling) {
 }
 
 static int is_shown(const bench_peer_ratio *peer) {
-  return peer->valid && isfinite(peer->ratio) && peer->ratio > 0.0;
+  return peer->valid && peer->ratio > 1e-30 && peer->ratio < 1e30;
 }
 
 static void choose_range(bench_axis *x, const bench_scaling *scaling) {

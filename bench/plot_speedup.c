@@ -41,21 +41,26 @@ static bench_svg_xy place(const panel *p, double threads, double speedup) {
   return (bench_svg_xy){bench_axis_at(&p->frame.x, threads), bench_axis_at(&p->frame.y, speedup)};
 }
 
+static int is_shown(double speedup) {
+  return speedup > 1e-9 && speedup < 1e9;
+}
+
 /* ---- Range --------------------------------------------------------------------------------------- */
 
 static void choose_range(panel *p) {
   const bench_scaling_case *c = p->c;
   bench_axis *y = &p->frame.y;
+  y->scale = BENCH_LOG2;
   bench_axis_begin(y);
   bench_axis_include(y, 1.0);
   p->most = 2;
   for (uint32_t i = 0; i < c->point_count; i++) {
     if (c->points[i].threads > p->most) p->most = c->points[i].threads;
-    bench_axis_include(y, c->points[i].speedup);
+    if (is_shown(c->points[i].speedup)) bench_axis_include(y, c->points[i].speedup);
   }
   for (uint32_t i = 0; c->predictions_shown && i < c->prediction_count; i++) {
     if (c->predictions[i].threads > p->most) p->most = c->predictions[i].threads;
-    bench_axis_include(y, c->predictions[i].speedup);
+    if (is_shown(c->predictions[i].speedup)) bench_axis_include(y, c->predictions[i].speedup);
   }
   const double bound = span_speedup(c, p->most);
   bench_axis_include(
@@ -63,11 +68,12 @@ static void choose_range(panel *p) {
   if (p->most <= LINEAR_UP_TO) {
     p->frame.x.low = 1.0 - 0.06 * p->most;
     p->frame.x.high = 1.06 * p->most;
+    y->scale = BENCH_LINEAR;
     y->low = 0.0;
     y->high *= 1.04;
     return;
   }
-  p->frame.x.scale = y->scale = BENCH_LOG2;
+  p->frame.x.scale = BENCH_LOG2;
   p->frame.x.low = exp2(-0.15);
   p->frame.x.high = p->most * exp2(0.15);
   bench_axis_finish(y, 0.04);
@@ -120,7 +126,7 @@ static void block(panel *p, bench_svg_xy at) {
 
 static const bench_scaling_point *last_measured(const panel *p) {
   const bench_scaling_point *last = bench_scaling_largest(p->c);
-  return last != NULL && bench_axis_shows(&p->frame.y, last->speedup) ? last : NULL;
+  return last != NULL && is_shown(last->speedup) ? last : NULL;
 }
 
 /* Measured points that are shown, oversubscribed or not. */
@@ -130,7 +136,7 @@ static size_t measured_points(const panel *p, int oversubscribed, bench_svg_xy *
   for (uint32_t i = 0; i < p->c->point_count; i++) {
     const bench_scaling_point *point = &p->c->points[i];
     if ((point->oversubscribed != 0) != oversubscribed) continue;
-    if (!bench_axis_shows(&p->frame.y, point->speedup)) continue;
+    if (!is_shown(point->speedup)) continue;
     which[count] = point;
     points[count++] = place(p, point->threads, point->speedup);
   }
@@ -173,7 +179,7 @@ static size_t predicted_points(const panel *p, bench_svg_xy *points) {
   if (!p->c->predictions_shown) return 0;
   if (last != NULL) points[count++] = place(p, last->threads, last->speedup);
   for (uint32_t i = 0; i < p->c->prediction_count; i++)
-    if (bench_axis_shows(&p->frame.y, p->c->predictions[i].speedup))
+    if (is_shown(p->c->predictions[i].speedup))
       points[count++] = place(p, p->c->predictions[i].threads, p->c->predictions[i].speedup);
   return count;
 }

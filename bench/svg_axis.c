@@ -17,7 +17,7 @@ static double back(const bench_axis *axis, double value) {
 }
 
 int bench_axis_shows(const bench_axis *axis, double value) {
-  return isfinite(value) && (axis->scale == BENCH_LINEAR || (value > 1e-30 && value < 1e30));
+  return isfinite(value) && (axis->scale == BENCH_LINEAR || (value > 1e-99 && value < 1e99));
 }
 
 void bench_axis_begin(bench_axis *axis) {
@@ -26,7 +26,8 @@ void bench_axis_begin(bench_axis *axis) {
 }
 
 void bench_axis_include(bench_axis *axis, double value) {
-  if (!bench_axis_shows(axis, value)) return;
+  const double size = fabs(value);
+  if (!bench_axis_shows(axis, value) || size > 1e30 || (size < 1e-30 && size > 0.0)) return;
   axis->low = fmin(axis->low, value);
   axis->high = fmax(axis->high, value);
 }

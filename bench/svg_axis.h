@@ -35,14 +35,14 @@ typedef struct bench_tick {
 
 enum { BENCH_MOST_TICKS = 160 };
 
-/* Takes the value into the range if it can be shown: finite, and above 0 on a logarithmic scale. An axis
- * that has seen nothing has low = +Inf. */
+/* Takes the value into the range if it can be shown, and is not absurd: 0, or 1e-30 to 1e30 in size. An
+ * axis that has seen nothing has low = +Inf. */
 void bench_axis_begin(bench_axis *axis);
 void bench_axis_include(bench_axis *axis, double value);
 /* A range of some extent around what was seen, by `margin` of it wider; 0 if nothing was seen. */
 int bench_axis_finish(bench_axis *axis, double margin);
 
-/* 1 if the value can be shown at all. */
+/* 1 if the value can be shown at all: finite, and above 0 on a logarithmic scale. */
 int bench_axis_shows(const bench_axis *axis, double value);
 /* Its place, held within the axis. NaN for what cannot be shown. */
 double bench_axis_at(const bench_axis *axis, double value);

@@ -83,7 +83,7 @@ static bench_box box_towards(double x, double y, double angle, double distance, 
 
 double bench_labels_place(bench_labels *labels, bench_svg *svg, double x, double y,
                           const char *text) {
-  enum { DIRECTIONS = 16, RINGS = 9 };
+  enum { DIRECTIONS = 16, RINGS = 18 };
   const double width = bench_text_width(text, TEXT_SIZE);
   bench_box best = {0};
   double least = INFINITY, best_distance = 0.0;

@@ -21,7 +21,7 @@ static json_t *machine(void) {
 
 static void add_point(bench_scaling_case *c, uint32_t threads, double seconds, int oversubscribed) {
   bench_scaling_point *p = &c->points[c->point_count++];
-  const double one = c->points[0].threads == threads ? seconds : c->points[0].median;
+  const double one = c->point_count == 1 ? seconds : c->points[0].median;
   const double speedup = one / seconds;
   *p = (bench_scaling_point){
       .threads = threads,
