@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <omp.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "runtime/engine_internal.h"
@@ -125,6 +126,7 @@ static void weigh_members(population *p) {
 
 static int worth_a_team(const population *p, uint32_t threads) {
   const bdag_machine *machine = &p->context->machine;
+  if (p->seconds < p->context->costs.team) return 0;
   uint32_t cores = threads;
   if (cores > machine->processors) cores = machine->processors;
   if (cores > machine->quota) cores = machine->quota;
@@ -194,44 +196,47 @@ static const bdag_context *context_of(const population *p) {
   return NULL;
 }
 
-static bdag_status allocate(population *p) {
-  for (p->seen_mask = 1; p->seen_mask < 2 * (uint64_t)p->count; p->seen_mask *= 2) {
-  }
-  p->seen = bdag_allocate_zeroed(p->context, p->seen_mask, sizeof *p->seen);
-  p->seen_mask--;
-  p->class = bdag_allocate_array(p->context, p->count, sizeof *p->class);
-  p->order = bdag_allocate_array(p->context, p->count, sizeof *p->order);
-  p->share = bdag_allocate_array(p->context, p->threads, sizeof *p->share);
-  const int failed = p->seen == NULL || p->class == NULL || p->order == NULL || p->share == NULL;
-  return failed ? BDAG_ERROR_OUT_OF_MEMORY : BDAG_OK;
-}
-
-static void release(population *p) {
-  bdag_free(p->context, p->seen);
-  bdag_free(p->context, p->class);
-  bdag_free(p->context, p->order);
-  bdag_free(p->context, p->share);
+/* In one block: hash table, order, classes. */
+static int allocate(population *p) {
+  uint64_t places = 2;
+  while (places < 2 * (uint64_t)p->count) places *= 2;
+  p->seen_mask = places - 1;
+  const uint64_t member = sizeof *p->order + sizeof *p->class;
+  p->seen = bdag_allocate_array(p->context, places * sizeof *p->seen + p->count * member, 1);
+  if (p->seen == NULL) return -1;
+  memset(p->seen, 0, places * sizeof *p->seen);
+  p->order = (uint32_t *)(p->seen + places);
+  p->class = (uint8_t *)(p->order + p->count);
+  return 0;
 }
 
 /* Threads out of the context's budget: 1 when more are not worth it, 0 when the system has none. */
 static uint32_t claim_team(population *p) {
-  if (p->threads <= 1) return 1;
+  if (p->threads <= 1 || p->count <= 1) return 1;
   weigh_members(p);
   return worth_a_team(p, p->threads) ? bdag_team_enter(p->context, p->threads) : 1;
+}
+
+static bdag_status share(population *p) {
+  p->share = bdag_allocate_array(p->context, p->team, sizeof *p->share);
+  if (p->share == NULL) return BDAG_ERROR_OUT_OF_MEMORY;
+  sort_members(p);
+  share_out(p);
+  run_on_team(p);
+  bdag_free(p->context, p->share);
+  return BDAG_OK;
 }
 
 static bdag_status run(population *p) {
   for (uint32_t i = 0; i < p->count; i++) p->member[i].status = check_member(p, &p->member[i]);
   p->team = claim_team(p);
   if (p->team == 0) return BDAG_ERROR_THREADS;
-  if (p->team == 1) {
-    for (uint32_t i = 0; i < p->count; i++) run_member(p, &p->member[i]);
-    return BDAG_OK;
+  if (p->team > 1) {
+    const bdag_status status = share(p);
+    bdag_team_leave(p->context, p->team);
+    return status;
   }
-  sort_members(p);
-  share_out(p);
-  run_on_team(p);
-  bdag_team_leave(p->context, p->team);
+  for (uint32_t i = 0; i < p->count; i++) run_member(p, &p->member[i]);
   return BDAG_OK;
 }
 
@@ -262,9 +267,9 @@ static bdag_status run_population(bdag_member *members, uint64_t count,
   if (p.context == NULL) return count > 0 ? refuse_all(members, count) : BDAG_OK;
   p.threads = bdag_context_threads(p.context);
   if (p.options->threads != 0 && p.options->threads < p.threads) p.threads = p.options->threads;
-  bdag_status status = allocate(&p);
-  if (status == BDAG_OK) status = run(&p);
-  release(&p);
+  if (allocate(&p) != 0) return BDAG_ERROR_OUT_OF_MEMORY;
+  bdag_status status = run(&p);
+  bdag_free(p.context, p.seen);
   for (uint64_t i = 0; i < count && status == BDAG_OK; i++) status = members[i].status;
   return status;
 }
