@@ -1,7 +1,8 @@
 /* backdag: forward and backward passes over an arbitrary directed acyclic graph of neurons.
  *
  * The way through: a context → a network (built or loaded) → a plan (analysed once) → weights →
- * an engine (passes) or a trainer; many small networks at once are a population. Every object is released by its own destroy or release function.
+ * an engine (passes) or a trainer; many small networks at once are a population. Every object is
+ * released by its own destroy or release function.
  * The library never prints, exits, aborts or changes the process's locale, signal masks or, after
  * return, floating-point mode. What it cannot prevent: when the system refuses a thread to the OpenMP
  * runtime itself, that runtime ends the process; limits are checked beforehand.
