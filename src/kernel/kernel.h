@@ -70,7 +70,7 @@ typedef enum bdag_single_kind {
 
 typedef struct bdag_single_step {
   uint8_t kind;
-  uint8_t adds;      /* panels and lists: to what the rows hold instead of to the biases */
+  uint8_t adds;      /* lists: to what the rows hold instead of to the biases */
   uint8_t keeps_in;  /* the sums go to `in`, too */
   uint8_t activates; /* the rows become σ of the sums */
   uint8_t spills;    /* what lies behind the rows may be overwritten, up to the end of a vector */

@@ -54,20 +54,13 @@ static void activate_rows(const bdag_single_job *job, const bdag_single_step *st
 
 /* ---- Panels -------------------------------------------------------------------------------------- */
 
-/* What the sums of targets from the r-th on begin with. */
-INLINE const real *initial_of(const bdag_single_job *job, const bdag_single_step *step,
-                              uint32_t r) {
-  return step->adds ? (const real *)job->out + step->row + r
-                    : (const real *)job->slots + step->bias + r;
-}
-
 /* `whole`: what is read beyond the targets is padding of the panel. */
 INLINE void panel_columns(const bdag_single_job *job, const bdag_single_step *step, uint32_t r,
                           const int vectors, const int whole) {
   const real *slots = job->slots, *weight = slots + step->weight + r, *rows = job->out;
   const uint32_t *source = job->source + step->list;
   const size_t last = lanes_from(step, r + (uint32_t)((size_t)(vectors - 1) * LANES));
-  const real *initial = initial_of(job, step, r);
+  const real *initial = slots + step->bias + r;
   vec sum[SINGLE_VECTORS];
   for (int j = 0; j < vectors; j++)
     sum[j] = vec_load_first(initial + (size_t)j * LANES, j + 1 < vectors ? LANES : last);
@@ -143,7 +136,7 @@ static void stream_panel(const bdag_single_job *job, const bdag_single_step *ste
   _Alignas(64) real sum[STREAM_TARGETS];
   for (uint32_t r = 0; r < step->targets; r += STREAM_TARGETS) {
     const uint32_t rest = step->targets - r, count = rest < STREAM_TARGETS ? rest : STREAM_TARGETS;
-    const real *weight = slots + step->weight + r, *initial = initial_of(job, step, r);
+    const real *weight = slots + step->weight + r, *initial = slots + step->bias + r;
     for (uint32_t c = 0; c < count; c += (uint32_t)LANES)
       vec_store(sum + c, vec_load_first(initial + c, lanes_from(step, r + c)));
     uint32_t k = 0;

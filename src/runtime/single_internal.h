@@ -18,12 +18,8 @@ typedef struct bdag_single_list {
 int bdag_single_is_panel(const bdag_plan *plan, const bdag_block *block);
 void bdag_single_add_block(bdag_single_list *list, const bdag_block *block);
 
-/* Of a panel: the `column`-th of `columns` parts of the targets, and the `turn`-th of `turns` of the sources,
- * which must run in this order. */
-typedef struct bdag_single_part {
-  uint32_t column, columns, turn, turns;
-} bdag_single_part;
-void bdag_single_add_part(bdag_single_list *list, const bdag_block *block,
-                          const bdag_single_part *part);
+/* Of such a panel, the `part`-th of `parts` parts of its targets; each has 16 at least. */
+void bdag_single_add_part(bdag_single_list *list, const bdag_block *block, uint32_t part,
+                          uint32_t parts);
 
 #endif

@@ -1,7 +1,7 @@
 /* Who does what in the forward pass of one sample. A large network is worth a team also then, mostly because
  * the weights that one core's caches cannot hold are spread over those of several. Blocks that do not depend
- * on each other make a stage; its blocks, and large panels by columns, are shared out once and for all, so
- * that each weight is always read by the same thread. May include plan and below. */
+ * on each other make a stage; its blocks, or parts of a panel's targets where blocks are few, are shared out
+ * once and for all, so that each weight is always read by the same thread. May include plan and below. */
 #include <math.h>
 
 #include "base/memory.h"
@@ -21,7 +21,7 @@ typedef struct block_work {
 
 typedef struct sharing {
   bdag_engine *engine;
-  uint32_t threads, turns;
+  uint32_t threads;
   double dense[2], listed[2]; /* seconds an edge: alone, and shared */
   double meeting;
   double seconds[2]; /* of the whole pass: alone, and shared */
@@ -31,8 +31,14 @@ typedef struct sharing {
 
 typedef struct stage {
   uint32_t first, end; /* blocks */
-  int shared, split;   /* split: some are panels that all threads take part in */
+  int shared;
+  double seconds; /* of one thread */
 } stage;
+
+/* A block, or a part of a dense panel. */
+typedef struct unit {
+  uint32_t block, part, parts;
+} unit;
 
 /* ---- Costs --------------------------------------------------------------------------------------- */
 
@@ -60,9 +66,7 @@ static double read_rate(const bdag_context *context, double bytes) {
   return SLOWEST;
 }
 
-/* A dense weight costs its bytes, one of a list what 16 samples in a row cost. Columns of a panel lie as far
- * apart as its rows are long and hit only as large a share of a cache; where weights of all threads do not
- * fit such shares, threads change columns on the way. */
+/* A dense weight costs its bytes, one of a list what 16 samples in a row cost. */
 static void find_costs(sharing *s) {
   const bdag_engine *engine = s->engine;
   const bdag_plan *plan = engine->plan;
@@ -78,10 +82,6 @@ static void find_costs(sharing *s) {
   s->listed[0] = 2 * BDAG_ROW_QUANTUM * costs->list_forward;
   s->listed[1] = s->listed[0] / s->threads;
   s->meeting = MEETING * costs->team;
-  const double cache = CACHE_SHARE * (double)engine->context->machine.l2;
-  s->turns = 1;
-  if (share <= cache) s->turns = (uint32_t)fmin(ceil(bytes / cache), s->threads);
-  if (s->turns < 1) s->turns = 1;
 }
 
 /* ---- Stages -------------------------------------------------------------------------------------- */
@@ -105,29 +105,22 @@ static int reads_from(const bdag_plan *plan, const bdag_block *block, uint32_t r
   return 0;
 }
 
-static int splits(const sharing *s, const bdag_block *block) {
-  const bdag_plan *plan = s->engine->plan;
-  if (!bdag_single_is_panel(plan, block) || block->rows < 2 * BDAG_ROW_QUANTUM) return 0;
-  const block_work work = work_of(plan, block);
-  return seconds_of(s, work, 0) - seconds_of(s, work, 1) > s->meeting * s->turns;
-}
-
 /* Blocks from `first` on that do not depend on each other. */
 static stage find_level(const sharing *s, uint32_t first) {
   const bdag_plan *plan = s->engine->plan;
   stage level = {.first = first, .end = first};
-  block_work work = {0};
+  double shared = 0;
   for (; level.end < plan->blocks; level.end++) {
     const bdag_block *block = &plan->block[level.end];
     if (level.end > first && reads_from(plan, block, plan->block[first].row)) break;
-    const block_work one = work_of(plan, block);
-    work.dense += one.dense;
-    work.listed += one.listed;
-    level.split |= splits(s, block);
+    const block_work work = work_of(plan, block);
+    level.seconds += seconds_of(s, work, 0);
+    shared += seconds_of(s, work, 1);
   }
-  const double gain = seconds_of(s, work, 0) - seconds_of(s, work, 1);
-  level.shared = (level.split || level.end - first > 1) &&
-                 gain > 2 * s->meeting * (level.split ? s->turns : 1);
+  const bdag_block *block = &plan->block[first];
+  const int divisible = level.end - first > 1 ||
+                        (bdag_single_is_panel(plan, block) && block->rows > BDAG_ROW_QUANTUM);
+  level.shared = divisible && level.seconds - shared > 2 * s->meeting;
   return level;
 }
 
@@ -138,6 +131,7 @@ static stage find_stage(const sharing *s, uint32_t first) {
     const stage level = find_level(s, found.end);
     if (level.shared) break;
     found.end = level.end;
+    found.seconds += level.seconds;
   }
   return found;
 }
@@ -149,61 +143,58 @@ static void begin_segment(sharing *s) {
   s->segments++;
 }
 
-/* One after the other, as nearly equal shares as blocks allow. */
-static uint32_t add_share(sharing *s, const stage *stage, uint32_t block, double *done,
-                          double until) {
+/* Panels that are more than one thread's share are cut. */
+static uint32_t parts_of(const sharing *s, const stage *stage, uint32_t block) {
   const bdag_plan *plan = s->engine->plan;
-  for (; block < stage->end; block++) {
-    if (splits(s, &plan->block[block])) continue;
-    const double seconds = seconds_of(s, work_of(plan, &plan->block[block]), 0);
-    if (*done + seconds / 2 > until) break;
-    *done += seconds;
-    bdag_single_add_block(&s->list, &plan->block[block]);
-  }
-  return block;
+  const bdag_block *one = &plan->block[block];
+  const double share = stage->seconds / s->threads;
+  const uint32_t most = (one->rows + BDAG_ROW_QUANTUM - 1) / BDAG_ROW_QUANTUM;
+  if (most < 2 || !bdag_single_is_panel(plan, one)) return 1;
+  const double wanted = ceil(seconds_of(s, work_of(plan, one), 0) / share * 0.999);
+  return wanted < 1 ? 1 : wanted < most ? (uint32_t)wanted : most;
 }
 
-static double seconds_of_whole(const sharing *s, const stage *stage) {
-  const bdag_plan *plan = s->engine->plan;
-  double seconds = 0;
-  for (uint32_t b = stage->first; b < stage->end; b++)
-    if (!splits(s, &plan->block[b])) seconds += seconds_of(s, work_of(plan, &plan->block[b]), 0);
-  return seconds;
+static void add_unit(sharing *s, const unit *u) {
+  const bdag_block *block = &s->engine->plan->block[u->block];
+  if (u->parts == 1)
+    bdag_single_add_block(&s->list, block);
+  else
+    bdag_single_add_part(&s->list, block, u->part, u->parts);
 }
 
-static void add_turn(sharing *s, const stage *stage, uint32_t turn, uint32_t turns) {
+/* One after the other, as nearly equal shares as the units allow. */
+static void add_shares(sharing *s, const stage *stage) {
   const bdag_plan *plan = s->engine->plan;
-  const double whole = turn == 0 ? seconds_of_whole(s, stage) : 0;
-  uint32_t block = stage->first;
+  unit u = {stage->first, 0, parts_of(s, stage, stage->first)};
   double done = 0;
   for (uint32_t t = 0; t < s->threads; t++) {
+    const double until = t + 1 < s->threads ? stage->seconds * (t + 1) / s->threads : INFINITY;
     begin_segment(s);
-    const double until = t + 1 < s->threads ? whole * (t + 1) / s->threads : INFINITY;
-    if (turn == 0) block = add_share(s, stage, block, &done, until);
-    const bdag_single_part part = {(t + turn) % s->threads, s->threads, turn, turns};
-    for (uint32_t b = stage->first; b < stage->end && stage->split; b++)
-      if (splits(s, &plan->block[b])) bdag_single_add_part(&s->list, &plan->block[b], &part);
+    while (u.block < stage->end) {
+      const double seconds = seconds_of(s, work_of(plan, &plan->block[u.block]), 0) / u.parts;
+      if (done + seconds / 2 > until) break;
+      done += seconds;
+      add_unit(s, &u);
+      if (++u.part < u.parts) continue;
+      u.part = 0;
+      if (++u.block < stage->end) u.parts = parts_of(s, stage, u.block);
+    }
   }
 }
 
 static void add_stage(sharing *s, const stage *stage) {
-  const bdag_plan *plan = s->engine->plan;
-  block_work work = {0};
-  for (uint32_t b = stage->first; b < stage->end; b++) {
-    const block_work one = work_of(plan, &plan->block[b]);
-    work.dense += one.dense;
-    work.listed += one.listed;
-  }
-  const uint32_t turns = stage->shared && stage->split ? s->turns : 1;
-  s->seconds[0] += seconds_of(s, work, 0);
-  s->seconds[1] += s->meeting * turns + seconds_of(s, work, stage->shared);
+  s->seconds[0] += stage->seconds;
   if (stage->shared) {
-    for (uint32_t turn = 0; turn < turns; turn++) add_turn(s, stage, turn, turns);
+    s->seconds[1] += s->meeting;
+    for (uint32_t b = stage->first; b < stage->end; b++)
+      s->seconds[1] += seconds_of(s, work_of(s->engine->plan, &s->engine->plan->block[b]), 1);
+    add_shares(s, stage);
     return;
   }
+  s->seconds[1] += s->meeting + stage->seconds;
   begin_segment(s);
   for (uint32_t b = stage->first; b < stage->end; b++)
-    bdag_single_add_block(&s->list, &plan->block[b]);
+    bdag_single_add_block(&s->list, &s->engine->plan->block[b]);
   for (uint32_t t = 1; t < s->threads; t++) begin_segment(s);
 }
 

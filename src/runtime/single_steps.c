@@ -82,24 +82,17 @@ void bdag_single_add_block(bdag_single_list *list, const bdag_block *block) {
   add_runs(list, block);
 }
 
-void bdag_single_add_part(bdag_single_list *list, const bdag_block *block,
-                          const bdag_single_part *part) {
+void bdag_single_add_part(bdag_single_list *list, const bdag_block *block, uint32_t part,
+                          uint32_t parts) {
   const bdag_plan *plan = list->engine->plan;
   const bdag_panel *panel = &plan->panel[block->panel];
-  const uint32_t units = (panel->targets + BDAG_ROW_QUANTUM - 1) / BDAG_ROW_QUANTUM;
-  const uint32_t begin = (uint32_t)((uint64_t)units * part->column / part->columns);
-  const uint32_t end = (uint32_t)((uint64_t)units * (part->column + 1) / part->columns);
-  const uint32_t first = begin * BDAG_ROW_QUANTUM, after = end * BDAG_ROW_QUANTUM;
-  const uint32_t source = (uint32_t)((uint64_t)panel->sources * part->turn / part->turns);
-  const uint32_t next = (uint32_t)((uint64_t)panel->sources * (part->turn + 1) / part->turns);
-  if (begin == end) return;
+  const uint32_t vectors = (panel->targets + BDAG_ROW_QUANTUM - 1) / BDAG_ROW_QUANTUM;
+  const uint32_t first = vectors * part / parts * BDAG_ROW_QUANTUM;
+  const uint32_t after = vectors * (part + 1) / parts * BDAG_ROW_QUANTUM;
   bdag_single_step step = panel_step(panel);
   step.row += first;
   step.targets = (after < panel->targets ? after : panel->targets) - first;
-  step.sources = next - source;
-  step.list += source;
-  step.weight += (uint64_t)source * panel->step + first;
-  step.adds = part->turn > 0;
-  if (part->turn + 1 == part->turns) add_activation(list, &plan->run[block->run], &step);
+  step.weight += first;
+  add_activation(list, &plan->run[block->run], &step);
   add_step(list, step);
 }

@@ -123,7 +123,6 @@ static void check_panel(generator *random, sample *x, const bdag_kernels *kernel
   const uint32_t padded = (targets + 15) / 16 * 16;
   step.sources = sources;
   step.width = below(random, 2) ? padded : targets;
-  step.adds = (uint8_t)below(random, 2);
   step.weight = BIAS + targets;
   begin(random, x, kernels, step.weight + (size_t)sources * step.width);
   for (uint32_t k = 0; k < sources; k++) x->source[k] = below(random, SOURCES);
@@ -137,8 +136,7 @@ static void check_panel(generator *random, sample *x, const bdag_kernels *kernel
                               .row_stride = BDAG_ROW_QUANTUM,
                               .target = plus(kernels->type, x->rows, BY_ROW((size_t)step.row)),
                               .count = BDAG_ROW_QUANTUM,
-                              .initial =
-                                  step.adds ? NULL : plus(kernels->type, x->slots, step.bias)};
+                              .initial = plus(kernels->type, x->slots, step.bias)};
   kernels->panel(&job);
   check_rows(x, &step);
 }
