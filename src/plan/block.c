@@ -10,6 +10,7 @@
 #define PANEL_TARGETS 64u /* a block of transposed in_grad in L1, and panels enough for threads */
 #define PANEL_STEP    16u /* vectors of targets: a panel of 8 or more is padded to it */
 #define STEP_TARGETS  8u
+#define NARROW_ROWS   8u /* that read the same two or three sources are a panel */
 #define AHEAD         256u /* rows that are measured together; half are more than a block has, and one */
 #define RUN_ROWS      32u /* of lists: what a block's rows share stays in L1 */
 
@@ -294,7 +295,7 @@ static double least_share(const bdag_cut *cut, uint32_t columns, int unites) {
 static uint32_t cut_dense(bdag_cut *cut, uint32_t first) {
   const bdag_plan *plan = cut->build->plan;
   const int forced = plan->options.amalgamation == BDAG_AMALGAMATE_FORCED;
-  if (list_of(cut->build, first).length < 4 && !forced) return 0;
+  if (list_of(cut->build, first).length < 2 && !forced) return 0;
   if (first < cut->hopeless && !forced) return 0;
   int same;
   const uint32_t rows = dense_rows(cut, first, &same);
@@ -304,7 +305,7 @@ static uint32_t cut_dense(bdag_cut *cut, uint32_t first) {
   union_rows(cut, first, &sources, &cost);
   uint64_t entries;
   const uint32_t columns = find_columns(cut, first, rows, &entries);
-  if (columns < 4 && !(forced && columns > 0)) return 0;
+  if (columns < (same && rows >= NARROW_ROWS ? 2 : 4) && !(forced && columns > 0)) return 0;
   sort_columns(cut->column, columns);
   if (!forced && (double)entries < least_share(cut, columns, cost < COST_UNITED) * rows * columns) {
     /* half of these rows further on the same would be found */
@@ -419,7 +420,8 @@ static uint32_t listed_rows(bdag_cut *cut, uint32_t first) {
     if (plan->activation[row] != plan->activation[first]) break;
     if (list.length > 0 && list.edge[list.length - 1].vertex >= first) break;
     int same;
-    if (list.length >= 4 && dense_rows(cut, row, &same) >= 4) break;
+    if (list.length >= 2 && dense_rows(cut, row, &same) >= (list.length < 4 ? NARROW_ROWS : 4))
+      break;
     if (union_rows(cut, row, &sources, &cost) > 1) break;
     rows++;
   }
