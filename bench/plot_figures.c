@@ -150,9 +150,9 @@ void bench_plot_shorten(char *text, size_t size, double font, double width) {
 void bench_plot_case_name(char *text, size_t size, const char *name, const char *phase,
                           uint64_t batch) {
   const char *slash = strrchr(name, '/');
-  int used = snprintf(text, size, "%s", slash != NULL ? slash + 1 : name);
-  if (strcmp(name, phase) != 0 && used > 0 && (size_t)used < size)
-    used += snprintf(text + used, size - (size_t)used, ", %s", phase);
-  if (batch > 0 && used > 0 && (size_t)used < size)
-    snprintf(text + used, size - (size_t)used, ", batch %llu", (unsigned long long)batch);
+  const char *last = slash != NULL ? slash + 1 : name;
+  if (batch > 0)
+    snprintf(text, size, "%s, %s, batch %llu", last, phase, (unsigned long long)batch);
+  else
+    snprintf(text, size, "%s", last);
 }

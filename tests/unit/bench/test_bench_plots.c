@@ -105,7 +105,7 @@ Test(plots, every_curve_and_peer_is_drawn) {
   free(text);
   text = draw(bench_plot_peers, s);
   assert_has(text, ">openblas, 2 threads<");
-  assert_has(text, ">0.9×<");
+  assert_has(text, ">0.900×<");
   assert_has(text, ">3.60×<");
   assert_has(text, "not valid: results disagree by 3e-2");
   cr_assert_eq(count_of(text, "<rect class=\"m0\""), 1, "one peer is slower");
