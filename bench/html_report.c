@@ -21,8 +21,8 @@ static const char style[] =
     "h1{font-size:1.7rem;line-height:1.2;margin:.5rem 0}h2{font-size:1.25rem;margin:2.5rem 0 .5rem;"
     "padding-top:.5rem;border-top:1px solid var(--grid)}\n"
     "p,dd,figcaption{max-width:44rem}\n"
-    "figcaption,.soft,caption,small{color:var(--soft)}figcaption{font-size:.875rem;margin-top:."
-    "5rem}\n"
+    "figcaption,.soft,caption,small{color:var(--soft)}figcaption{font-size:.875rem;"
+    "margin-bottom:.6rem}\n"
     "code{font:.875rem/1.4 ui-monospace,\"Liberation Mono\",Menlo,Consolas,monospace;"
     "overflow-wrap:anywhere}\n"
     "pre{margin:.5rem 0;padding:.6rem .8rem;background:var(--wash);white-space:pre-wrap;"
@@ -57,7 +57,8 @@ static const char style[] =
     "position:static}tbody "
     "th[scope=rowgroup]{min-width:5rem}thead{display:table-header-group}.scroll,tbody,tr,.panel,dd,"
     "pre{break-inside:avoid}"
-    "dt,caption{break-after:avoid}p,dd,figcaption{max-width:none;orphans:3;widows:3}"
+    "dt,caption,figcaption,h2+p{break-after:avoid}p,dd,figcaption{max-width:none;orphans:3;widows:"
+    "3}"
     ".many .panels{display:block}.many .panel{display:inline-block;width:49%}"
     ".plot{max-height:255mm}}\n";
 
