@@ -96,8 +96,8 @@ static void close_table(FILE *stream) {
 /* The first cell, which heads `rows` rows. */
 static void head_cell(FILE *stream, const char *name, const char *phase, uint64_t batch,
                       uint32_t rows) {
-  char rest[64];
-  snprintf(rest, sizeof rest, "%s, batch %llu", phase, (unsigned long long)batch);
+  char rest[64] = ""; /* of a batch of 0, which has no samples */
+  if (batch > 0) snprintf(rest, sizeof rest, "%s, batch %llu", phase, (unsigned long long)batch);
   fprintf(stream, "<th scope=\"rowgroup\" rowspan=\"%u\">", rows);
   bench_xml_write(stream, name);
   fputs("<br/><small>", stream);
@@ -317,6 +317,15 @@ void bench_html_predictions(FILE *stream, const bench_scaling *scaling) {
 
 /* ---- The rest ------------------------------------------------------------------------------------ */
 
+/* If the finest grain already has half of the time work, the grain that is looked for is smaller. */
+static void cell_metg(FILE *stream, const bench_metg_curve *curve) {
+  char text[32];
+  bench_text_seconds(text, curve->metg);
+  const int less =
+      isfinite(curve->metg) && curve->point_count > 0 && curve->points[0].efficiency > 0.5;
+  cell(stream, "%s%s", less ? "≤ " : "", text);
+}
+
 void bench_html_metg(FILE *stream, const bench_scaling *scaling) {
   static const column columns[] = {
       {"shape", NULL}, {"threads", NULL}, {"tasks", NULL}, {"METG(50 %)", NULL}};
@@ -328,7 +337,7 @@ void bench_html_metg(FILE *stream, const bench_scaling *scaling) {
     row_head(stream, scaling->metg[i].shape);
     cell(stream, "%u", scaling->metg[i].threads);
     cell_count(stream, scaling->metg[i].tasks);
-    cell_seconds(stream, scaling->metg[i].metg);
+    cell_metg(stream, &scaling->metg[i]);
     fputs("</tr>\n", stream);
   }
   fputs("</tbody>", stream);

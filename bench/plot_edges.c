@@ -15,7 +15,6 @@ typedef struct panel {
   const bench_scaling *scaling;
   bench_frame frame;
   bench_svg svg;
-  bench_labels labels;
 } panel;
 
 static int is_shown(const panel *p, const bench_edges_point *point) {
@@ -58,13 +57,43 @@ static int is_first(const bench_scaling *scaling, uint64_t index) {
   return 1;
 }
 
-static void reserve(panel *p, uint64_t first) {
-  bench_svg_xy points[MOST_POINTS];
-  const size_t count = places(p, first, points);
+static void series_name(char *text, size_t size, const bench_edges_point *head) {
+  snprintf(text, size, "%s, %u thread%s", head->phase, head->threads,
+           head->threads == 1 ? "" : "s");
+}
+
+/* Names with their markers in a column at the right, each tied to the end of its line, in the order of
+ * the ends: lines may lie on each other. */
+static void draw_names(panel *p) {
+  bench_svg_xy ends[BENCH_SVG_SERIES * 2], points[MOST_POINTS];
+  uint64_t heads[BENCH_SVG_SERIES * 2];
+  unsigned series[BENCH_SVG_SERIES * 2], next = 0;
+  double places_of[BENCH_SVG_SERIES * 2];
+  size_t count = 0;
+  for (uint64_t i = 0; i < p->scaling->edges_count && count < 2 * BENCH_SVG_SERIES; i++) {
+    if (!is_first(p->scaling, i)) continue;
+    const unsigned own = next++;
+    const size_t number = places(p, i, points);
+    if (number == 0) continue;
+    size_t at = count++;
+    for (; at > 0 && ends[at - 1].y > points[number - 1].y; at--) {
+      ends[at] = ends[at - 1];
+      heads[at] = heads[at - 1];
+      series[at] = series[at - 1];
+    }
+    ends[at] = points[number - 1];
+    heads[at] = i;
+    series[at] = own;
+  }
+  for (size_t i = 0; i < count; i++) places_of[i] = ends[i].y;
+  bench_labels_spread(places_of, count, 16.0, p->frame.y.to, p->frame.y.from);
   for (size_t i = 0; i < count; i++) {
-    const bench_svg_xy at = points[i];
-    bench_labels_block(&p->labels, (bench_box){at.x - 5, at.y - 5, at.x + 5, at.y + 5});
-    if (i > 0) bench_labels_fence(&p->labels, points[i - 1].x, points[i - 1].y, at.x, at.y);
+    char name[80];
+    const double x = p->frame.x.to + 14;
+    series_name(name, sizeof name, &p->scaling->edges[heads[i]]);
+    bench_svg_line(&p->svg, "lead", ends[i].x, ends[i].y, x, places_of[i]);
+    bench_svg_marker(&p->svg, series[i], 0, x, places_of[i], 3.6);
+    bench_svg_text(&p->svg, "small", BENCH_SVG_START, x + 8, places_of[i] + 4, "%s", name);
   }
 }
 
@@ -75,9 +104,7 @@ static void draw_series(panel *p, uint64_t first, unsigned series) {
   if (count == 0) return;
   char type[16], name[80];
   snprintf(type, sizeof type, "l%u d%u", series % BENCH_SVG_SERIES, series % BENCH_SVG_SERIES);
-  snprintf(name, sizeof name, "%s, %u thread%s", head->phase, head->threads,
-           head->threads == 1 ? "" : "s");
-  bench_labels_place(&p->labels, &p->svg, points[count - 1].x, points[count - 1].y, name);
+  series_name(name, sizeof name, head);
   bench_svg_path(&p->svg, type, points, count);
   for (uint64_t i = first; i < p->scaling->edges_count; i++) {
     const bench_edges_point *point = &p->scaling->edges[i];
@@ -104,9 +131,8 @@ static void draw_proportion(panel *p) {
   const bench_svg_xy ends[] = {{bench_axis_at(x, first), bench_axis_at(y, first * least)},
                                {bench_axis_at(x, last), bench_axis_at(y, last * least)}};
   bench_svg_path(&p->svg, "bound broken", ends, 2);
-  bench_labels_fence(&p->labels, ends[0].x, ends[0].y, ends[1].x, ends[1].y);
-  bench_labels_place(&p->labels, &p->svg, 0.4 * ends[0].x + 0.6 * ends[1].x,
-                     0.4 * ends[0].y + 0.6 * ends[1].y, "in proportion to the edges");
+  bench_svg_text(&p->svg, "small halo", BENCH_SVG_START, 0.45 * ends[0].x + 0.55 * ends[1].x + 10,
+                 0.45 * ends[0].y + 0.55 * ends[1].y + 14, "in proportion to the edges");
 }
 
 bench_figure *bench_plot_edges(const bench_scaling *scaling) {
@@ -119,20 +145,18 @@ bench_figure *bench_plot_edges(const bench_scaling *scaling) {
   p.frame.x = (bench_axis){.scale = BENCH_LOG10,
                            .format = BENCH_TICK_POWER,
                            .from = 78,
-                           .to = WIDTH - 130,
+                           .to = WIDTH - 150,
                            .title = "edges"};
   p.frame.y = (bench_axis){.scale = BENCH_LOG10,
                            .format = BENCH_TICK_SECONDS,
                            .from = HEIGHT - 48,
                            .to = 16,
                            .title = "time of one pass"};
-  p.labels.area = (bench_box){p.frame.x.from + 3, p.frame.y.to - 6, WIDTH - 4, p.frame.y.from - 3};
   if (choose_range(&p)) {
     bench_svg_open(&p.svg);
     bench_frame_draw(&p.svg, &p.frame);
-    for (uint64_t i = 0; i < scaling->edges_count; i++)
-      if (is_first(scaling, i)) reserve(&p, i);
     draw_proportion(&p);
+    draw_names(&p);
     unsigned series = 0;
     for (uint64_t i = 0; i < scaling->edges_count; i++)
       if (is_first(scaling, i)) draw_series(&p, i, series++);

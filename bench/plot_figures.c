@@ -86,8 +86,9 @@ void bench_figure_write_svg(FILE *stream, const bench_figure *figure) {
 }
 
 void bench_figure_write_html(FILE *stream, const bench_figure *figure) {
-  fprintf(stream, "<figure class=\"%s\">\n<div class=\"panels\">\n",
-          figure->columns > 1 ? "many" : "wide");
+  fprintf(stream, "<figure class=\"%s\">\n<figcaption>", figure->columns > 1 ? "many" : "wide");
+  bench_xml_write(stream, figure->caption);
+  fputs("</figcaption>\n<div class=\"panels\">\n", stream);
   for (uint64_t i = 0; i < figure->panel_count; i++) {
     const bench_panel *panel = &figure->panels[i];
     fputs("<div class=\"panel\">", stream);
@@ -96,9 +97,7 @@ void bench_figure_write_html(FILE *stream, const bench_figure *figure) {
     bench_svg_write_foot(stream);
     fputs("</div>\n", stream);
   }
-  fputs("</div>\n<figcaption>", stream);
-  bench_xml_write(stream, figure->caption);
-  fputs("</figcaption>\n</figure>\n", stream);
+  fputs("</div>\n</figure>\n", stream);
 }
 
 static int write_file(const bench_figure *figure, const char *folder) {
@@ -150,9 +149,9 @@ void bench_plot_shorten(char *text, size_t size, double font, double width) {
 void bench_plot_case_name(char *text, size_t size, const char *name, const char *phase,
                           uint64_t batch) {
   const char *slash = strrchr(name, '/');
-  int used = snprintf(text, size, "%s", slash != NULL ? slash + 1 : name);
-  if (strcmp(name, phase) != 0 && used > 0 && (size_t)used < size)
-    used += snprintf(text + used, size - (size_t)used, ", %s", phase);
-  if (batch > 0 && used > 0 && (size_t)used < size)
-    snprintf(text + used, size - (size_t)used, ", batch %llu", (unsigned long long)batch);
+  const char *last = slash != NULL ? slash + 1 : name;
+  if (batch > 0)
+    snprintf(text, size, "%s, %s, batch %llu", last, phase, (unsigned long long)batch);
+  else
+    snprintf(text, size, "%s", last);
 }

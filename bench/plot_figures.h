@@ -52,7 +52,7 @@ int bench_plot_files(const bench_scaling *scaling, const char *folder);
 
 /* Shortens `text` (`size` bytes) by "…" until it is at most `width` pixels wide in that size of font. */
 void bench_plot_shorten(char *text, size_t size, double font, double width);
-/* "mlp, both, batch 128": the name without folders, what is known of the rest. */
+/* "mlp, both, batch 128": the name without folders; alone for a batch of 0, which has no samples. */
 void bench_plot_case_name(char *text, size_t size, const char *name, const char *phase,
                           uint64_t batch);
 

@@ -59,9 +59,10 @@ static void name_curve(panel *p, const bench_metg_curve *curve) {
   const char *threads = curve->threads == 1 ? "thread" : "threads";
   if (bench_axis_shows(&p->frame.x, curve->metg)) {
     bench_text_seconds(time, curve->metg);
-    snprintf(text, sizeof text, "%u %s: %s", curve->threads, threads, time);
+    const int less = curve->point_count > 0 && curve->points[0].efficiency > 0.5;
+    snprintf(text, sizeof text, "%u %s: %s%s", curve->threads, threads, less ? "≤ " : "", time);
     const double x = bench_axis_at(&p->frame.x, curve->metg);
-    const double y = bench_axis_at(&p->frame.y, 0.5);
+    const double y = bench_axis_at(&p->frame.y, less ? curve->points[0].efficiency : 0.5);
     bench_labels_place(&p->labels, &p->svg, x, y, text);
     return;
   }

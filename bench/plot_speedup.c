@@ -246,9 +246,11 @@ static void write_heading(panel *p) {
   bench_plot_shorten(below, sizeof below, 11.5, WIDTH - 20);
   bench_svg_text(&p->svg, "small soft", BENCH_SVG_START, 10, 34, "%s", below);
   const bench_scaling_point *last = bench_scaling_largest(c);
-  if (c->valid && last != NULL && last->axis == TILES)
-    bench_svg_text(&p->svg, "small soft", BENCH_SVG_START, 10, 49,
-                   "ran across tiles; bounds are of vertices as tasks");
+  const char *remark = c->members > 1 ? "bounds are of its networks one after the other"
+                       : last != NULL && last->axis == TILES
+                           ? "ran across tiles; bounds are of vertices as tasks"
+                           : "";
+  if (c->valid) bench_svg_text(&p->svg, "small soft", BENCH_SVG_START, 10, 49, "%s", remark);
 }
 
 static void add_panel(bench_figure *figure, const bench_scaling_case *c) {

@@ -105,7 +105,7 @@ static int log10_ticks(const bench_axis *axis, bench_tick *ticks) {
     count = add_tick(axis, ticks, count, power, (i % every + every) % every == 0);
     for (int m = 2; m <= 9 && decade > 24.0; m++) {
       const int labelled =
-          axis->format != BENCH_TICK_POWER && (m == 2 || m == 5) && decade > 4.0 * label;
+          axis->format != BENCH_TICK_POWER && (m == 2 || m == 5) && decade > 3.4 * label;
       count = add_tick(axis, ticks, count, m * power, labelled);
     }
   }
@@ -137,6 +137,8 @@ void bench_text_three(char text[32], double value) {
     snprintf(text, 32, "%.1f", value);
   else if (size >= 0.9995)
     snprintf(text, 32, "%.2f", value);
+  else if (size >= 0.09995)
+    snprintf(text, 32, "%.3f", value);
   else
     snprintf(text, 32, "%.3g", value);
 }

@@ -91,7 +91,7 @@ double bench_labels_place(bench_labels *labels, bench_svg *svg, double x, double
     for (int d = 0; d < DIRECTIONS; d++) {
       const double distance = MARKER + (r == 0 ? 0.0 : 4.0 + 9.0 * r);
       const bench_box box = box_towards(x, y, d * 2.0 * M_PI / DIRECTIONS, distance, width);
-      const double cost = 50.0 * covered(labels, &box) + 0.8 * crossed(labels, &box) +
+      const double cost = 50.0 * covered(labels, &box) + 1.4 * crossed(labels, &box) +
                           1.5 * distance + 0.4 * (d % 8 != 0) + 0.2 * (d > 4 && d < 12);
       if (cost >= least) continue;
       least = cost;

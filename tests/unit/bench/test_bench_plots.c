@@ -101,11 +101,12 @@ Test(plots, every_curve_and_peer_is_drawn) {
   text = draw(bench_plot_edges, s);
   assert_has(text, ">forward, 2 threads<");
   assert_has(text, ">backward, 2 threads<");
-  cr_assert_eq(count_of(text, "class=\"m0\"") + count_of(text, "class=\"m1\""), s->edges_count);
+  cr_assert_eq(count_of(text, "class=\"m0\"") + count_of(text, "class=\"m1\""), s->edges_count + 2,
+               "each point, and one beside each name");
   free(text);
   text = draw(bench_plot_peers, s);
   assert_has(text, ">openblas, 2 threads<");
-  assert_has(text, ">0.9×<");
+  assert_has(text, ">0.900×<");
   assert_has(text, ">3.60×<");
   assert_has(text, "not valid: results disagree by 3e-2");
   cr_assert_eq(count_of(text, "<rect class=\"m0\""), 1, "one peer is slower");
