@@ -33,8 +33,8 @@ static void copy_slots(bdag_engine *engine, uint64_t begin, uint64_t end) {
            (end - begin) * engine->element);
 }
 
-/* Slots that no descent moves: zeros, biases that do not exist, edges that do not reach Loss. Live
- * ranges ascend, biases before weights. */
+/* State that no descent moves: zeros, biases that do not exist, edges that do not reach Loss, and behind
+ * the slots parameters that nothing uses. Live ranges ascend, biases before weights. */
 static void copy_rest(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
   uint64_t done = 0;
@@ -44,7 +44,7 @@ static void copy_rest(bdag_engine *engine) {
     copy_slots(engine, done, range.first);
     done = range.first + range.count;
   }
-  copy_slots(engine, done, plan->slot_count);
+  copy_slots(engine, done, plan->state_count);
 }
 
 static void exchange_buffers(bdag_engine *engine, bdag_weights *weights) {

@@ -11,10 +11,10 @@
 /* At 64 samples of float32 a row is four AVX-512 vectors: enough for the register tiles, and the rows
  * of a layer still fit L2. */
 #define TILE 64u
-/* Samples that a task takes together: its weights and lists are read once for them. */
 /* Rows of a backward chunk that are needed at once should not take more. Half of a usual L2, but no
  * property of the machine: it decides sums. */
-#define GRAD_BYTES     (1u << 20)
+#define GRAD_BYTES (1u << 20)
+/* Samples that a task takes together: its weights and lists are read once for them. */
 #define CHUNK_SAMPLES  256u
 #define PREFETCH_AHEAD 32u
 
@@ -72,7 +72,9 @@ static int allocate_gradients(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
   if (!plan->has_loss) return 0;
   engine->groups = bdag_engine_choose_groups(engine);
-  engine->gradient = claim(engine, plan->slot_count, engine->element);
+  /* in direct plans it may change places with the state of weights */
+  engine->gradient =
+      claim(engine, plan->indirect ? plan->slot_count : plan->state_count, engine->element);
   engine->more_gradients =
       claim_shared(engine, (engine->groups - 1) * plan->slot_count, engine->element);
   engine->state_gradient =

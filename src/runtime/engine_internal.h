@@ -43,13 +43,13 @@ struct bdag_engine {
   bdag_meeting *single_meeting; /* [stages] */
   char *single_out, *single_in; /* [rows + BDAG_SINGLE_ROOM] of the last such pass, if is_single */
   int is_single;
-  uint32_t in_rows;                             /* rows of `in` a tile */
-  int in_full;                                  /* `in` is kept for every neuron */
-  char *gradient;                               /* [slot_count], of the first group */
-  char *more_gradients;                         /* [groups − 1][slot_count] */
-  char *state_gradient;                         /* indirect plans: [state_count], else gradient */
-  char *targets;                                /* [tiles][target_count][tile] */
-  char *zeros;                                  /* [most targets or rows of one job] */
+  uint32_t in_rows;     /* rows of `in` a tile */
+  int in_full;          /* `in` is kept for every neuron */
+  char *gradient;       /* of the first group: [state_count], indirect plans: [slot_count] */
+  char *more_gradients; /* [groups − 1][slot_count] */
+  char *state_gradient; /* indirect plans: [state_count], else gradient */
+  char *targets;        /* [tiles][target_count][tile] */
+  char *zeros;          /* [most targets or rows of one job] */
   double *sample_weight, *factor, *sample_loss; /* [tiles · tile]: c_s, c_s/Z, ℓ_s */
   uint8_t *has_left_out; /* [tiles] samples of weight 0 whose rows are not finite */
   char *gathered; /* irregular weights of lists and then of unions, or [threads][gathered_bytes] */
