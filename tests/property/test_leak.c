@@ -12,6 +12,7 @@ enum { LAYERS = 4, WIDTH = 40, VERTICES = (LAYERS + 1) * WIDTH, BATCH = 70, MOST
 
 typedef struct leak_graph {
   uint64_t random;
+  uint32_t losses; /* vertices that Loss reads: the last layer, or also that before it */
   uint32_t edges, source[MOST_EDGES], target[MOST_EDGES];
   bdag_context *context;
   bdag_network *network;
@@ -44,16 +45,20 @@ static void draw_edges(leak_graph *graph) {
   }
 }
 
+static uint32_t loss_vertex(uint32_t column) {
+  return column < WIDTH ? LAYERS * WIDTH + column : (LAYERS - 2) * WIDTH + column;
+}
+
 static void build(leak_graph *graph, bdag_amalgamation amalgamation, bdag_type type) {
   bdag_plan_options options = BDAG_PLAN_OPTIONS_INIT;
   bdag_engine_options keep = BDAG_ENGINE_OPTIONS_INIT;
   const bdag_activation activation = bdag_activation_default(BDAG_TANH);
-  uint32_t outputs[WIDTH];
+  uint32_t outputs[2 * WIDTH];
   double *weight = malloc(sizeof(double) * MOST_EDGES);
   draw_edges(graph);
   for (uint32_t e = 0; e < graph->edges; e++) weight[e] = draw(graph, 2000) / 4000.0 - 0.25;
-  for (uint32_t i = 0; i < WIDTH; i++) outputs[i] = LAYERS * WIDTH + i;
-  const bdag_loss_term loss = {BDAG_EXTERNAL_GRADIENT, WIDTH, outputs, 1, 0};
+  for (uint32_t i = 0; i < graph->losses; i++) outputs[i] = loss_vertex(i);
+  const bdag_loss_term loss = {BDAG_EXTERNAL_GRADIENT, graph->losses, outputs, 1, 0};
   options.amalgamation = amalgamation;
   keep.type = type;
   keep.keep = BDAG_KEEP_ALL | BDAG_KEEP_INPUT_GRAD;
@@ -102,7 +107,7 @@ typedef struct leak_result {
 
 static void pass(leak_graph *graph, const double *x, const double *gradient, leak_result *result) {
   const bdag_array in = {(void *)(uintptr_t)x, BDAG_FLOAT64, WIDTH, 1};
-  const bdag_array given = {(void *)(uintptr_t)gradient, BDAG_FLOAT64, WIDTH, 1};
+  const bdag_array given = {(void *)(uintptr_t)gradient, BDAG_FLOAT64, graph->losses, 1};
   const bdag_array out = {result->out, BDAG_FLOAT64, VERTICES, 1};
   const bdag_array out_grad = {result->out_grad, BDAG_FLOAT64, VERTICES, 1};
   bdag_backward_options options = BDAG_BACKWARD_OPTIONS_INIT;
@@ -130,26 +135,25 @@ static void compare(const double (*clean)[VERTICES], const double (*poisoned)[VE
 static void check(bdag_amalgamation amalgamation, bdag_type type, uint64_t seed, double poison) {
   leak_graph *graph = calloc(1, sizeof *graph);
   leak_result *clean = malloc(sizeof *clean), *poisoned = malloc(sizeof *poisoned);
-  double x[BATCH * WIDTH], gradient[BATCH * WIDTH];
+  double x[BATCH * WIDTH], gradient[BATCH * 2 * WIDTH];
   uint8_t marked[VERTICES];
   uint64_t reached = 0;
   graph->random = seed;
+  graph->losses = seed % 2 == 0 ? WIDTH : 2 * WIDTH;
   build(graph, amalgamation, type);
-  for (uint32_t i = 0; i < BATCH * WIDTH; i++) {
-    x[i] = draw(graph, 2000) / 1000.0 - 1;
-    gradient[i] = draw(graph, 2000) / 1000.0 - 1;
-  }
+  for (uint32_t i = 0; i < BATCH * WIDTH; i++) x[i] = draw(graph, 2000) / 1000.0 - 1;
+  for (uint32_t i = 0; i < BATCH * graph->losses; i++) gradient[i] = draw(graph, 2000) / 1000.0 - 1;
   pass(graph, x, gradient, clean);
   for (uint32_t round = 0; round < 6; round++) {
     const uint32_t sample = draw(graph, BATCH), vertex = draw(graph, WIDTH);
     double *const place =
-        round % 2 == 0 ? &x[sample * WIDTH + vertex] : &gradient[sample * WIDTH + vertex];
+        round % 2 == 0 ? &x[sample * WIDTH + vertex] : &gradient[sample * graph->losses + vertex];
     const double before = *place;
     *place = poison;
     pass(graph, x, gradient, poisoned);
     *place = before;
     memset(marked, 0, sizeof marked);
-    marked[round % 2 == 0 ? vertex : LAYERS * WIDTH + vertex] = 1;
+    marked[round % 2 == 0 ? vertex : loss_vertex(vertex)] = 1;
     mark(graph, marked, round % 2 == 0);
     if (round % 2 == 0) {
       compare(clean->out, poisoned->out, sample, marked, "out", &reached);
