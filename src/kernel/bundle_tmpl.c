@@ -13,14 +13,6 @@
 #define DOTS         8
 #endif
 
-#if defined BDAG_KERNEL_ISA_NEON
-#define KEEP(vector) __asm__("" : "+w"(vector))
-#elif defined BDAG_KERNEL_ISA_AVX512
-#define KEEP(vector) __asm__("" : "+v"(vector))
-#else
-#define KEEP(vector) __asm__("" : "+x"(vector))
-#endif
-
 /* ---- Pull ---------------------------------------------------------------------------------------- */
 
 /* Line `line` of the rows that the next bundle writes, then of those that it reads. */

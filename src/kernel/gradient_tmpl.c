@@ -23,16 +23,6 @@
 #define ROWS_AHEAD   6
 #define MOST_SOURCES 12
 
-/* Holds a loaded vector in a register: compilers fold the load into each of its uses otherwise, and
- * loads, not multiply-adds, become the limit. */
-#if defined BDAG_KERNEL_ISA_NEON
-#define KEEP(vector) __asm__("" : "+w"(vector))
-#elif defined BDAG_KERNEL_ISA_AVX512
-#define KEEP(vector) __asm__("" : "+v"(vector))
-#else
-#define KEEP(vector) __asm__("" : "+x"(vector))
-#endif
-
 static size_t lanes_of_tile(const bdag_weight_grad_job *job, uint32_t tile) {
   return tile + 1 == job->tiles ? job->last_count : job->count;
 }

@@ -73,6 +73,16 @@ void NAME(derive)(uint32_t kind, double parameter, const void *in, const void *o
                   const void *out_grad, void *in_grad, size_t count);
 bdag_status NAME(loss)(const bdag_loss_job *job, size_t *bad_sample, size_t *bad_column);
 
+/* Holds a loaded vector in a register: compilers fold the load into each of its uses otherwise, and
+ * loads, not multiply-adds, become the limit. */
+#if defined BDAG_KERNEL_ISA_NEON
+#define KEEP(vector) __asm__("" : "+w"(vector))
+#elif defined BDAG_KERNEL_ISA_AVX512
+#define KEEP(vector) __asm__("" : "+v"(vector))
+#else
+#define KEEP(vector) __asm__("" : "+x"(vector))
+#endif
+
 /* ---- The types: vec, and mask for comparisons ---------------------------------------------------- */
 
 #if defined BDAG_KERNEL_ISA_BASELINE && defined BDAG_KERNEL_FLOAT32

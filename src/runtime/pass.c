@@ -266,7 +266,6 @@ static void pull_without_padding(const bdag_step *step, const bdag_pull_group *g
   }
 }
 
-/* out_grad of the group's rows: the sum over the targets of the panels that read them. */
 /* Whether padding of the group's panels would meet an in_grad that is not finite. */
 static int padding_leaks(const bdag_step *step, const bdag_pull_group *group) {
   for (uint32_t i = 0; i < group->terms; i++) {
@@ -278,6 +277,7 @@ static int padding_leaks(const bdag_step *step, const bdag_pull_group *group) {
   return 0;
 }
 
+/* out_grad of the group's rows: the sum over the targets of the panels that read them. */
 static void pull_group(const bdag_step *step, const bdag_pull_group *group) {
   const bdag_engine *engine = step->engine;
   const bdag_plan *plan = step->plan;
@@ -453,11 +453,12 @@ static uint64_t whole_tiles(const bdag_engine *engine, uint64_t first_tile, uint
 
 static void bundle_gradients(bdag_engine *engine, const bdag_bundle *bundle, uint64_t first_tile,
                              uint64_t tiles, char *gradient, int accumulate) {
-  for (uint64_t done = 0, some; done<tiles; done += some> 0 ? some : 1) {
+  for (uint64_t done = 0; done < tiles;) {
     const bdag_step step = step_of(engine, first_tile + done);
-    some = whole_tiles(engine, first_tile + done, tiles - done);
+    const uint64_t some = whole_tiles(engine, first_tile + done, tiles - done);
     if (some == 0) {
       masked_bundle(&step, bundle, gradient, accumulate || done > 0);
+      done++;
       continue;
     }
     bdag_bundle_job job = bundle_job(&step, bundle);
@@ -467,6 +468,7 @@ static void bundle_gradients(bdag_engine *engine, const bdag_bundle *bundle, uin
     job.last_count = bdag_tile_lanes(engine, first_tile + done + some - 1);
     job.accumulate = accumulate || done > 0;
     engine->kernels->bundle_grad(&job);
+    done += some;
   }
   zero_holes(engine, bundle->hole, bundle->holes, gradient);
 }
