@@ -39,6 +39,8 @@ uint64_t cli_count(struct argp_state *state, const char *option, const char *tex
                    uint64_t most);
 double cli_real(struct argp_state *state, const char *option, const char *text, double least,
                 double most);
+/* The one NETWORK of a command line: *network becomes `text`; a second one is wrong usage. */
+void cli_take_network(struct argp_state *state, const char **network, const char *text);
 /* Index of `text` in a list that ends with NULL. */
 int cli_choice(struct argp_state *state, const char *option, const char *text,
                const char *const *choices);

@@ -103,6 +103,11 @@ const char *cli_nearest(const char *text, const char *const *choices) {
   return best;
 }
 
+void cli_take_network(struct argp_state *state, const char **network, const char *text) {
+  if (*network != NULL) argp_error(state, "one NETWORK is enough: '%s' and '%s'", *network, text);
+  *network = text;
+}
+
 int cli_choice(struct argp_state *state, const char *option, const char *text,
                const char *const *choices) {
   for (int i = 0; choices[i] != NULL; i++)

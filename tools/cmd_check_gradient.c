@@ -84,9 +84,7 @@ static error_t parse(int key, char *text, struct argp_state *state) {
     a->loss = cli_loss_names[cli_choice(state, "--loss", text, cli_loss_names)];
     break;
   case ARGP_KEY_ARG:
-    if (a->network != NULL)
-      argp_error(state, "one NETWORK is enough: '%s' and '%s'", a->network, text);
-    a->network = text;
+    cli_take_network(state, &a->network, text);
     break;
   case ARGP_KEY_END:
     if (a->network == NULL) argp_error(state, "which NETWORK?");

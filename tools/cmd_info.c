@@ -55,9 +55,7 @@ static error_t parse(int key, char *text, struct argp_state *state) {
     a->svg = text;
     break;
   case ARGP_KEY_ARG:
-    if (a->network != NULL)
-      argp_error(state, "one NETWORK is enough: '%s' and '%s'", a->network, text);
-    a->network = text;
+    cli_take_network(state, &a->network, text);
     break;
   case ARGP_KEY_END:
     if (a->network == NULL) argp_error(state, "which NETWORK?");

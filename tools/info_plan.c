@@ -10,6 +10,7 @@ void info_count_parts(info_parts *parts, const bdag_plan *plan) {
   *parts = (info_parts){{0}, {0}, {0}};
   bdag_plan_part part;
   for (uint64_t i = 0; bdag_plan_get_part(plan, i, &part) == BDAG_OK; i++) {
+    if (part.edges == 0) continue;
     parts->parts[part.kind]++;
     parts->edges[part.kind] += part.edges;
     parts->cells[part.kind] +=

@@ -77,7 +77,7 @@ BDAG_API bdag_status bdag_plan_summarize(const bdag_plan *plan, bdag_plan_summar
 typedef enum bdag_part_kind {
   BDAG_PART_PANEL = 0, /* dense block: all targets read (nearly) all sources */
   BDAG_PART_UNION = 1, /* up to six neighbours that share most of their sources */
-  BDAG_PART_LISTS = 2  /* irregular edges, target by target */
+  BDAG_PART_LISTS = 2  /* irregular edges, target by target; may be empty */
 } bdag_part_kind;
 
 typedef struct bdag_plan_part {

@@ -1,17 +1,8 @@
 /* What a plan found in the graph, part by part, for pictures and tables. May include base and network. */
 #include "plan/plan_internal.h"
 
-static uint64_t listed_blocks(const bdag_plan *plan) {
-  uint64_t count = 0;
-  for (uint32_t i = 0; i < plan->blocks; i++) {
-    const bdag_block *block = &plan->block[i];
-    count += plan->list_offset[block->row] < plan->list_offset[block->row + block->rows];
-  }
-  return count;
-}
-
 uint64_t bdag_plan_part_count(const bdag_plan *plan) {
-  return plan == NULL ? 0 : (uint64_t)plan->panels + plan->unions + listed_blocks(plan);
+  return plan == NULL ? 0 : (uint64_t)plan->panels + plan->unions + plan->blocks;
 }
 
 static bdag_plan_part panel_part(const bdag_plan *plan, const bdag_panel *panel) {
@@ -43,16 +34,13 @@ bdag_status bdag_plan_get_part(const bdag_plan *plan, uint64_t index, bdag_plan_
     return BDAG_OK;
   }
   index -= plan->unions;
-  for (uint32_t i = 0; i < plan->blocks; i++) {
-    const bdag_block *block = &plan->block[i];
-    const uint64_t begin = plan->list_offset[block->row];
-    const uint64_t edges = plan->list_offset[block->row + block->rows] - begin;
-    if (edges == 0 || index-- > 0) continue;
-    *part = (bdag_plan_part){BDAG_PART_LISTS,           block->row, block->rows, edges,
-                             plan->list_source + begin, edges};
-    return BDAG_OK;
-  }
-  return BDAG_ERROR_UNKNOWN_ID;
+  if (index >= plan->blocks) return BDAG_ERROR_UNKNOWN_ID;
+  const bdag_block *block = &plan->block[index];
+  const uint64_t begin = plan->list_offset[block->row];
+  const uint64_t edges = plan->list_offset[block->row + block->rows] - begin;
+  *part = (bdag_plan_part){BDAG_PART_LISTS,           block->row, block->rows, edges,
+                           plan->list_source + begin, edges};
+  return BDAG_OK;
 }
 
 const uint32_t *bdag_plan_rows(const bdag_plan *plan, uint64_t *count) {

@@ -6,27 +6,7 @@ bench=$1
 python=$2
 root=$3
 results=$root/bench/readme_results.py
-work=$(mktemp -d) || exit 99
-trap 'rm -rf "$work"' EXIT
-number=0
-
-check() { # what, then a command that must succeed
-  number=$((number + 1))
-  what=$1
-  shift
-  if "$@" > "$work/out" 2>&1; then
-    echo "ok $number - $what"
-  else
-    echo "not ok $number - $what"
-    sed 's/^/# /' "$work/out"
-  fi
-}
-fails() { # message, then a command that must fail with it
-  message=$1
-  shift
-  if "$@" > "$work/out2" 2>&1; then return 1; fi
-  grep -q -e "$message" "$work/out2"
-}
+. "$(dirname "$0")/bench_tap.sh"
 # Every file parses, refers to nothing outside and holds no number that is none.
 sound() {
   "$python" - "$@" << 'EOF'

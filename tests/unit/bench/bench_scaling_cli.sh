@@ -2,27 +2,7 @@
 # `bench scaling` from the command line: table, JSON, CSV, errors.
 # bench_scaling_cli.sh BACKDAG-BENCH
 bench=$1
-work=$(mktemp -d) || exit 99
-trap 'rm -rf "$work"' EXIT
-number=0
-
-check() { # what, then a command that must succeed
-  number=$((number + 1))
-  what=$1
-  shift
-  if "$@" > "$work/out" 2>&1; then
-    echo "ok $number - $what"
-  else
-    echo "not ok $number - $what"
-    sed 's/^/# /' "$work/out"
-  fi
-}
-fails() { # message, then a command that must fail with it
-  message=$1
-  shift
-  if "$@" > "$work/out2" 2>&1; then return 1; fi
-  grep -q -e "$message" "$work/out2"
-}
+. "$(dirname "$0")/bench_tap.sh"
 has() { # file, patterns that must occur in it
   file=$1
   shift

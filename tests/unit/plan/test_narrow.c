@@ -31,7 +31,7 @@ static parts cut(uint32_t sources, uint32_t targets) {
     if (i == 0) found.first_targets = part.targets;
     found.panels += part.kind == BDAG_PART_PANEL;
     found.unions += part.kind == BDAG_PART_UNION;
-    found.lists += part.kind == BDAG_PART_LISTS;
+    found.lists += part.kind == BDAG_PART_LISTS && part.edges > 0;
   }
   bdag_plan_release(plan);
   bdag_network_destroy(network);
