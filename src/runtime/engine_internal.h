@@ -10,7 +10,7 @@
 #include "runtime/scheduler.h"
 #include "runtime/weights.h"
 
-/* An update by gradient descent that a backward pass makes on its way; see descend.c. */
+/* An update by gradient descent that a backward pass makes on its way; see call_descend.c. */
 typedef struct bdag_descent {
   int wanted;
   double rate, decay;
