@@ -76,7 +76,7 @@ static bench_verdict judge_rows(const json_t *before, const json_t *later, doubl
     return verdict;
   a = numbers_of(before, "rounds", &a_count);
   b = numbers_of(later, "rounds", &b_count);
-  if (bench_judge_rounds(a, a_count, b, b_count) != verdict) verdict = BENCH_SAME;
+  if (bench_judge_rounds(a, a_count, b, b_count, least) != verdict) verdict = BENCH_SAME;
   bench_free(a);
   bench_free(b);
   return verdict;

@@ -108,10 +108,11 @@ bench_verdict bench_judge(const double *before, uint64_t before_count, const dou
 }
 
 bench_verdict bench_judge_rounds(const double *before, uint64_t before_count, const double *later,
-                                 uint64_t later_count) {
+                                 uint64_t later_count, double least) {
   if (before_count < 4 || later_count < 4) return BENCH_SAME;
   const bench_statistics a = bench_describe(before, before_count);
   const bench_statistics b = bench_describe(later, later_count);
-  if (b.minimum > a.maximum) return BENCH_SLOWER;
-  return b.maximum < a.minimum ? BENCH_FASTER : BENCH_SAME;
+  const double apart = 1.0 + 0.5 * least;
+  if (b.minimum > apart * a.maximum) return BENCH_SLOWER;
+  return apart * b.maximum < a.minimum ? BENCH_FASTER : BENCH_SAME;
 }

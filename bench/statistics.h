@@ -37,8 +37,9 @@ bench_verdict bench_judge(const double *before, uint64_t before_count, const dou
                           uint64_t later_count, double least);
 
 /* Judges by the medians of rounds that are spread over a whole run, so that the machine's drift between
- * minutes is among what they show: each round of one run must lie on the same side of each of the other.
- * With 6 rounds a side that happens by chance for 2 of 924 rows. Fewer than 4 rounds on a side: SAME. */
+ * minutes is among what they show: all rounds of one run must lie on one side of all rounds of the other,
+ * and the nearest two be more than least / 2 apart (a neighbour on the machine may slow a whole run a
+ * little, but seldom as evenly as a change of the program). Fewer than 4 rounds on a side: SAME. */
 bench_verdict bench_judge_rounds(const double *before, uint64_t before_count, const double *later,
-                                 uint64_t later_count);
+                                 uint64_t later_count, double least);
 #endif
