@@ -47,6 +47,32 @@ INLINE void prefetch_listed(const bdag_panel_job *job, uint32_t r, size_t t, con
       __builtin_prefetch((const char *)(target_at(job, r) + t) + byte, 1, 3);
 }
 
+/* Weights are read once a tile of samples, often from far away: those of the targets after the next are
+ * asked for meanwhile; behind the last target come those of the next sources or of the next panel. */
+typedef struct weights_ahead {
+  uintptr_t first;
+  ptrdiff_t step;
+  uint32_t count;
+} weights_ahead;
+
+INLINE weights_ahead weights_after(const bdag_panel_job *job, uint32_t first, uint32_t sources,
+                                   uint32_t r) {
+  const uint32_t next = r + 2 * TILE_TARGETS;
+  const uintptr_t weight = (uintptr_t)job->weight;
+  const ptrdiff_t size = sizeof(real), s = job->source_step * size, t = job->target_step * size;
+  if (t == size) {
+    const int ends = next >= job->targets;
+    const ptrdiff_t source = first + (ends ? sources : 0),
+                    target = ends ? next - job->targets : next;
+    return (weights_ahead){weight + (uintptr_t)(source * s + target * t), s, sources};
+  }
+  const ptrdiff_t lowest = t > 0 ? next : next + TILE_TARGETS - 1;
+  const size_t bytes = TILE_TARGETS * (size_t)(t > 0 ? t : -t);
+  const uint32_t lines = (uint32_t)(bytes / 64);
+  return (weights_ahead){weight + (uintptr_t)(lowest * t + first * s), 64,
+                         lines < sources ? lines : sources};
+}
+
 /* Sources first … first+sources−1 for `targets` × `vectors` sums from target r and element t on. */
 INLINE void panel_tile(const bdag_panel_job *job, uint32_t first, uint32_t sources, uint32_t r,
                        size_t t, const int targets, const int vectors) {
@@ -61,6 +87,8 @@ INLINE void panel_tile(const bdag_panel_job *job, uint32_t first, uint32_t sourc
   const uint32_t lines =
       starts && job->target_row == NULL ? lines_of(job->row_stride, targets, vectors) : 0;
   if (starts && job->target_row != NULL) prefetch_listed(job, r + 2 * TILE_TARGETS, t, vectors);
+  const weights_ahead ahead = weights_after(job, first, sources, r);
+  uintptr_t ask = ahead.first;
   vec sum[TILE_TARGETS][TILE_VECTORS];
   for (int i = 0; i < targets; i++)
     for (int j = 0; j < vectors; j++)
@@ -69,6 +97,8 @@ INLINE void panel_tile(const bdag_panel_job *job, uint32_t first, uint32_t sourc
   for (uint32_t k = 0; k < sources; k++) {
     const real *row = rows + source[k] * job->row_stride;
     prefetch_line(next, k, lines);
+    if (k < ahead.count) __builtin_prefetch((const void *)ask, 0, 3);
+    ask += ahead.step;
     vec x[TILE_VECTORS];
     for (int j = 0; j < vectors; j++) x[j] = vec_loadu(row + j * LANES);
     for (int i = 0; i < targets; i++) {
