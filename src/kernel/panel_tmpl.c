@@ -159,6 +159,8 @@ void NAME(panel)(const bdag_panel_job *job) {
 
 /* ---- Unions -------------------------------------------------------------------------------------- */
 
+#define UNION_WEIGHTS_AHEAD 1536
+
 INLINE void union_tile(const bdag_union_job *job, size_t t, const int targets, const int vectors) {
   const real *weight = job->weights, *rows = (const real *)job->rows + t;
   real *target = (real *)job->target + t;
@@ -172,6 +174,7 @@ INLINE void union_tile(const bdag_union_job *job, size_t t, const int targets, c
   for (uint32_t k = 0; k < job->sources; k++, weight += targets) {
     const real *row = rows + job->source[k] * job->row_stride;
     prefetch_line(next, k, lines);
+    __builtin_prefetch((const char *)weight + UNION_WEIGHTS_AHEAD, 0, 3);
     vec x[TILE_VECTORS];
     for (int j = 0; j < vectors; j++) x[j] = vec_loadu(row + j * LANES);
     for (int i = 0; i < targets; i++) {
