@@ -78,10 +78,10 @@ void NAME(weight_grad)(const bdag_weight_grad_job *job) {
 
 /* ---- Transposed ---------------------------------------------------------------------------------- */
 
-/* Rows that the next block reads. */
+/* Rows that the next block reads, maybe the first one of the next panel. */
 INLINE void prefetch_sources(const bdag_weight_grad_job *job, const real *rows, uint32_t k,
                              const int sources, size_t count) {
-  if (k + sources > job->sources) return;
+  if (k + (uint64_t)sources > job->source_limit) return;
   for (int i = 0; i < sources; i++) {
     const char *row = (const char *)(rows + job->source[k + i] * job->row_stride);
     for (size_t byte = 0; byte < count * sizeof(real); byte += 64)
@@ -94,8 +94,13 @@ INLINE void product_block(const bdag_weight_grad_job *job, uint32_t k, size_t c,
                           const int vectors) {
   const size_t width = (size_t)job->source_step;
   vec sum[MOST_SOURCES][BLOCK_VECTORS];
-  for (int i = 0; i < sources; i++)
+  for (int i = 0; i < sources; i++) {
+    const char *gradient =
+        (const char *)((real *)job->gradient + (ptrdiff_t)(k + i) * job->source_step + c);
+    for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
+      __builtin_prefetch(gradient + byte, 1, 3);
     for (int j = 0; j < vectors; j++) sum[i][j] = vec_zero();
+  }
   for (uint32_t tile = 0; tile < job->tiles; tile++) {
     const real *rows = (const real *)job->rows + tile * job->out_tile_step;
     const real *turned = (const real *)job->scratch + tile * job->count * width + c;
