@@ -28,6 +28,8 @@ INLINE void prefetch_next(const bdag_bundle_job *job, size_t t, uint32_t line, c
     __builtin_prefetch((const char *)job->out + at, 0, 3);
 }
 
+#define SUCCESSORS_AHEAD 6
+
 INLINE vec pull_columns(const bdag_bundle_job *job, size_t t, const int rows, const int vectors) {
   const real *weight = job->weights, *in_grad = (const real *)job->in_grad + t;
   real *out_grad = (real *)job->out_grad + t;
@@ -39,6 +41,11 @@ INLINE vec pull_columns(const bdag_bundle_job *job, size_t t, const int rows, co
   for (uint32_t k = 0; k < job->successors; k++, weight += rows) {
     const real *row = in_grad + job->successor[k] * job->row_stride;
     prefetch_next(job, t, k, vectors);
+    if (k + SUCCESSORS_AHEAD < job->successors) {
+      const char *ahead = (const char *)(in_grad + job->successor[k + SUCCESSORS_AHEAD] * job->row_stride);
+      for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
+        __builtin_prefetch(ahead + byte, 0, 3);
+    }
     vec g[PULL_VECTORS];
     for (int j = 0; j < vectors; j++) g[j] = vec_loadu(row + j * LANES);
     for (int i = 0; i < rows; i++) {
