@@ -39,12 +39,13 @@ INLINE real *target_at(const bdag_panel_job *job, uint32_t r) {
   return (real *)job->target + (job->target_row != NULL ? job->target_row[r] : r) * job->row_stride;
 }
 
-/* The same for rows of a list. */
-INLINE void prefetch_listed(const bdag_panel_job *job, uint32_t r, size_t t, const int vectors) {
-  const uint32_t end = r + TILE_TARGETS < job->target_limit ? r + TILE_TARGETS : job->target_limit;
-  for (; r < end; r++)
-    for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
-      __builtin_prefetch((const char *)(target_at(job, r) + t) + byte, 1, 3);
+/* The same for rows of a list, from target r and element t on. */
+INLINE void prefetch_listed(const bdag_panel_job *job, uint32_t r, size_t t, uint32_t line,
+                            const int vectors) {
+  const uint32_t bytes = vectors * LANES * sizeof(real), lines = (bytes + 63) / 64;
+  const uint32_t i = r + line / lines;
+  if (line < TILE_TARGETS * lines && i < job->target_limit)
+    __builtin_prefetch((const char *)(target_at(job, i) + t) + line % lines * 64, 1, 3);
 }
 
 /* Weights are read once a tile of samples, often from far away: those of the targets after the next are
@@ -86,7 +87,7 @@ INLINE void panel_tile(const bdag_panel_job *job, uint32_t first, uint32_t sourc
   const uintptr_t next = address_after(target[0], 2 * TILE_TARGETS * job->row_stride);
   const uint32_t lines =
       starts && job->target_row == NULL ? lines_of(job->row_stride, targets, vectors) : 0;
-  if (starts && job->target_row != NULL) prefetch_listed(job, r + 2 * TILE_TARGETS, t, vectors);
+  const int listed = starts && job->target_row != NULL;
   const weights_ahead ahead = weights_after(job, first, sources, r);
   uintptr_t ask = ahead.first;
   vec sum[TILE_TARGETS][TILE_VECTORS];
@@ -97,6 +98,7 @@ INLINE void panel_tile(const bdag_panel_job *job, uint32_t first, uint32_t sourc
   for (uint32_t k = 0; k < sources; k++) {
     const real *row = rows + source[k] * job->row_stride;
     prefetch_line(next, k, lines);
+    if (listed) prefetch_listed(job, r + 2 * TILE_TARGETS, t, k, vectors);
     if (k < ahead.count) __builtin_prefetch((const void *)ask, 0, 3);
     ask += ahead.step;
     vec x[TILE_VECTORS];

@@ -39,10 +39,6 @@ static void prefetch_read(const void *first, size_t bytes) {
   for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch((const char *)first + at, 0, 2);
 }
 
-static void prefetch_write(void *first, size_t bytes) {
-  for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch((char *)first + at, 1, 2);
-}
-
 static const char *slots_from(const bdag_engine *engine, uint64_t slot) {
   return (const char *)engine->weights->slots + slot * engine->element;
 }
@@ -569,19 +565,12 @@ static void unbundled_group(const bdag_step *step, const bdag_sweep_group *group
       memset(step->out_grad + rows[r] * step->row_bytes, 0, step->row_bytes);
 }
 
-static void prefetch_bundle(const bdag_engine *engine, const bdag_bundle *bundle, char *gradient) {
-  const size_t bytes = (size_t)bundle->rows * bundle->successors * engine->element;
-  prefetch_read(slots_from(engine, bundle->slot), bytes);
-  prefetch_write(gradient + bundle->slot * engine->element, bytes);
-  prefetch_read(engine->plan->hole + bundle->hole, bundle->holes * sizeof *engine->plan->hole);
-}
-
 /* What the rows of one bundle share stays in L1 from the pulls to the gradients. */
 static void bundled_group(bdag_engine *engine, const bdag_sweep_group *group, uint64_t first_tile,
                           uint64_t tiles, char *gradient, int accumulate, int pulls) {
   for (uint32_t i = group->bundle; i < group->bundle + group->bundles; i++) {
     const bdag_bundle *bundle = &engine->plan->bundle[i];
-    if (i + 1 < engine->plan->bundles) prefetch_bundle(engine, bundle + 1, gradient);
+    prefetch_read(engine->plan->hole + bundle->hole, bundle->holes * sizeof *engine->plan->hole);
     for (uint64_t tile = first_tile; pulls && tile < first_tile + tiles; tile++) {
       const bdag_step step = step_of(engine, tile);
       pull_bundle(&step, bundle, group->from_zero);
