@@ -42,7 +42,7 @@ INLINE vec pull_columns(const bdag_bundle_job *job, size_t t, const int rows, co
   for (uint32_t k = 0; k < job->successors; k++, weight += rows) {
     const real *row = in_grad + job->successor[k] * job->row_stride;
     prefetch_next(job, t, k, vectors);
-    if (k % 4 == 0) __builtin_prefetch(weight + bundle, 0, 3);
+    if (k % 4 == 0) __builtin_prefetch((const void *)address_after(weight, bundle), 0, 3);
     if (k + SUCCESSORS_AHEAD < job->successors) {
       const char *ahead =
           (const char *)(in_grad + job->successor[k + SUCCESSORS_AHEAD] * job->row_stride);
@@ -105,7 +105,8 @@ INLINE void dot_block(const bdag_bundle_job *job, uint32_t k, const int rows,
                       const int successors) {
   vec dot[DOTS];
   for (int i = 0; i < DOTS; i++) dot[i] = vec_zero();
-  __builtin_prefetch((real *)job->gradient + (size_t)k * rows + GRADIENTS_AHEAD, 1, 3);
+  __builtin_prefetch((const void *)address_after(job->gradient, (size_t)k * rows + GRADIENTS_AHEAD),
+                     1, 3);
   for (uint32_t tile = 0; tile < job->tiles; tile++) {
     const real *out = (const real *)job->out + tile * job->tile_step;
     const real *in_grad = (const real *)job->in_grad + tile * job->tile_step;

@@ -23,11 +23,6 @@ INLINE void prefetch_line(uintptr_t next, uint32_t line, uint32_t lines) {
   if (line < lines) __builtin_prefetch((const void *)(next + 64 * (size_t)line), 1, 3);
 }
 
-/* An address to prefetch, maybe behind the last row: no pointer is formed to it. */
-INLINE uintptr_t address_after(const real *target, size_t numbers) {
-  return (uintptr_t)target + numbers * sizeof(real);
-}
-
 INLINE uint32_t lines_of(size_t row_stride, const int targets, const int vectors) {
   const size_t used = vectors * LANES == row_stride ? targets * row_stride : 0;
   return (uint32_t)(used * sizeof(real) / 64);
@@ -48,6 +43,8 @@ INLINE void prefetch_listed(const bdag_panel_job *job, uint32_t r, size_t t, uin
     __builtin_prefetch((const char *)(target_at(job, i) + t) + line % lines * 64, 1, 3);
 }
 
+#define FEW_SOURCES 12u /* below, asking takes longer than it gains */
+
 /* Weights are read once a tile of samples, often from far away: those of the targets after the next are
  * asked for meanwhile; behind the last target come those of the next sources or of the next panel. */
 typedef struct weights_ahead {
@@ -58,6 +55,7 @@ typedef struct weights_ahead {
 
 INLINE weights_ahead weights_after(const bdag_panel_job *job, uint32_t first, uint32_t sources,
                                    uint32_t r) {
+  if (sources < FEW_SOURCES) return (weights_ahead){0, 0, 0};
   const uint32_t next = r + 2 * TILE_TARGETS;
   const uintptr_t weight = (uintptr_t)job->weight;
   const ptrdiff_t size = sizeof(real), s = job->source_step * size, t = job->target_step * size;
@@ -161,7 +159,7 @@ void NAME(panel)(const bdag_panel_job *job) {
 
 /* ---- Unions -------------------------------------------------------------------------------------- */
 
-#define UNION_WEIGHTS_AHEAD 1536
+#define UNION_WEIGHTS_AHEAD 384
 
 INLINE void union_tile(const bdag_union_job *job, size_t t, const int targets, const int vectors) {
   const real *weight = job->weights, *rows = (const real *)job->rows + t;
@@ -176,7 +174,7 @@ INLINE void union_tile(const bdag_union_job *job, size_t t, const int targets, c
   for (uint32_t k = 0; k < job->sources; k++, weight += targets) {
     const real *row = rows + job->source[k] * job->row_stride;
     prefetch_line(next, k, lines);
-    __builtin_prefetch((const char *)weight + UNION_WEIGHTS_AHEAD, 0, 3);
+    __builtin_prefetch((const void *)address_after(weight, UNION_WEIGHTS_AHEAD), 0, 3);
     vec x[TILE_VECTORS];
     for (int j = 0; j < vectors; j++) x[j] = vec_loadu(row + j * LANES);
     for (int i = 0; i < targets; i++) {
