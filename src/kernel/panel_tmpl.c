@@ -43,8 +43,6 @@ INLINE void prefetch_listed(const bdag_panel_job *job, uint32_t r, size_t t, uin
     __builtin_prefetch((const char *)(target_at(job, i) + t) + line % lines * 64, 1, 3);
 }
 
-#define FEW_SOURCES 12u /* below, asking takes longer than it gains */
-
 /* Weights are read once a tile of samples, often from far away: those of the targets after the next are
  * asked for meanwhile; behind the last target come those of the next sources or of the next panel. */
 typedef struct weights_ahead {
@@ -55,7 +53,6 @@ typedef struct weights_ahead {
 
 INLINE weights_ahead weights_after(const bdag_panel_job *job, uint32_t first, uint32_t sources,
                                    uint32_t r) {
-  if (sources < FEW_SOURCES) return (weights_ahead){0, 0, 0};
   const uint32_t next = r + 2 * TILE_TARGETS;
   const uintptr_t weight = (uintptr_t)job->weight;
   const ptrdiff_t size = sizeof(real), s = job->source_step * size, t = job->target_step * size;
