@@ -6,6 +6,7 @@
   void bdag_##type##_panel_##isa(const bdag_panel_job *job);                                       \
   void bdag_##type##_union_panel_##isa(const bdag_union_job *job);                                 \
   void bdag_##type##_list_##isa(const bdag_list_job *job);                                         \
+  void bdag_##type##_list_segments_##isa(const bdag_list_job *job);                                \
   void bdag_##type##_gather_##isa(const void *weights, const uint32_t *slot, size_t count,         \
                                   void *to);                                                       \
   int bdag_##type##_single_##isa(const bdag_single_job *job);                                      \
@@ -31,8 +32,8 @@
 #define KERNELS(isa_number, type_number, type, isa)                                                \
   {                                                                                                \
     isa_number, type_number, bdag_##type##_panel_##isa, bdag_##type##_union_panel_##isa,           \
-        bdag_##type##_list_##isa, bdag_##type##_gather_##isa, bdag_##type##_single_##isa,          \
-        bdag_##type##_sweep_##isa, bdag_##type##_bundle_pull_##isa,                                \
+        bdag_##type##_list_##isa, bdag_##type##_list_segments_##isa, bdag_##type##_gather_##isa,   \
+        bdag_##type##_single_##isa, bdag_##type##_sweep_##isa, bdag_##type##_bundle_pull_##isa,    \
         bdag_##type##_bundle_grad_##isa, bdag_##type##_weight_grad_##isa,                          \
         bdag_##type##_weight_grad_transposed_##isa, bdag_##type##_transpose_##isa,                 \
         bdag_##type##_row_sum_##isa, bdag_##type##_finite_##isa, bdag_##type##_descend_##isa,      \

@@ -56,6 +56,8 @@ typedef struct bdag_list_job {
   const void *initial; /* as for panels */
   uint32_t ahead;
   uint64_t limit;
+  uint32_t
+      segment; /* list_segments: so many source rows at a time, ≥ 1; nothing is asked for ahead */
 } bdag_list_job;
 
 /* One sample: rows are single numbers and vectors run over targets instead of samples. A pass is a list of
@@ -176,6 +178,8 @@ typedef struct bdag_kernels {
   void (*panel)(const bdag_panel_job *job);
   void (*union_panel)(const bdag_union_job *job);
   void (*list)(const bdag_list_job *job);
+  /* The same sums, for targets that share many sources; those of a target should ascend. */
+  void (*list_segments)(const bdag_list_job *job);
   /* to[i] = weights[slot[i]] */
   void (*gather)(const void *weights, const uint32_t *slot, size_t count, void *to);
   int (*single)(const bdag_single_job *job); /* 0, or −1 */

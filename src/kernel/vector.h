@@ -56,6 +56,7 @@ typedef double real;
 void NAME(panel)(const bdag_panel_job *job);
 void NAME(union_panel)(const bdag_union_job *job);
 void NAME(list)(const bdag_list_job *job);
+void NAME(list_segments)(const bdag_list_job *job);
 void NAME(gather)(const void *weights, const uint32_t *slot, size_t count, void *to);
 int NAME(single)(const bdag_single_job *job);
 void NAME(sweep)(const bdag_sweep_job *job);
