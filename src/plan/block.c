@@ -20,9 +20,12 @@
 #define COST_ROW    2.0
 #define COST_WEIGHT 2.0
 /* A dense panel pays in both directions if that share of its weights exists: a weight of a panel costs
- * about 7 cycles forward and backward, an irregular edge about 22. Where its sources are not consecutive
- * rows they are pulled one by one, and it pays later. */
-#define PANEL_SHARE           0.38
+ * about 7 cycles forward and backward, an irregular edge about 13. With many sources forward's copy of
+ * irregular weights is dearer, panels are cheaper. Where sources are not consecutive rows they are pulled
+ * one by one, and a panel pays later. */
+#define PANEL_SHARE           0.53
+#define PANEL_SHARE_LONG      0.45
+#define LONG_ROW              256u
 #define PANEL_SHARE_SCATTERED 0.75
 /* Neighbours that share nearly all sources cost about 9 cycles an edge as unions and bundles. */
 #define PANEL_SHARE_UNITED 0.75
@@ -288,11 +291,12 @@ static double least_share(const bdag_cut *cut, uint32_t columns, int unites) {
   if (unites) return PANEL_SHARE_UNITED;
   uint32_t consecutive = 0;
   for (uint32_t k = 1; k < columns; k++) consecutive += cut->column[k] == cut->column[k - 1] + 1;
-  return consecutive * 5 >= columns * 4 ? PANEL_SHARE : PANEL_SHARE_SCATTERED;
+  if (consecutive * 5 < columns * 4) return PANEL_SHARE_SCATTERED;
+  return columns > LONG_ROW ? PANEL_SHARE_LONG : PANEL_SHARE;
 }
 
-/* Rows of a dense block beginning at `first`, 0 if there is none; its panel is made. */
-static uint32_t cut_dense(bdag_cut *cut, uint32_t first) {
+/* Rows of a dense block beginning at `first`, 0 if there is none; cut->column holds its sources. */
+static uint32_t find_dense(bdag_cut *cut, uint32_t first, uint32_t *columns) {
   const bdag_plan *plan = cut->build->plan;
   const int forced = plan->options.amalgamation == BDAG_AMALGAMATE_FORCED;
   if (list_of(cut->build, first).length < 2 && !forced) return 0;
@@ -304,15 +308,23 @@ static uint32_t cut_dense(bdag_cut *cut, uint32_t first) {
   double cost;
   union_rows(cut, first, &sources, &cost);
   uint64_t entries;
-  const uint32_t columns = find_columns(cut, first, rows, &entries);
-  if (columns < (same && rows >= NARROW_ROWS ? 2 : 4) && !(forced && columns > 0)) return 0;
-  sort_columns(cut->column, columns);
-  if (!forced && (double)entries < least_share(cut, columns, cost < COST_UNITED) * rows * columns) {
+  *columns = find_columns(cut, first, rows, &entries);
+  if (*columns < (same && rows >= NARROW_ROWS ? 2 : 4) && !(forced && *columns > 0)) return 0;
+  sort_columns(cut->column, *columns);
+  if (!forced &&
+      (double)entries < least_share(cut, *columns, cost < COST_UNITED) * rows * *columns) {
     /* half of these rows further on the same would be found */
     cut->hopeless = first + rows / 2;
     return 0;
   }
-  add_panel(cut, first, rows, columns);
+  return rows;
+}
+
+/* The same; its panel is made. */
+static uint32_t cut_dense(bdag_cut *cut, uint32_t first) {
+  uint32_t columns;
+  const uint32_t rows = find_dense(cut, first, &columns);
+  if (rows > 0) add_panel(cut, first, rows, columns);
   return rows;
 }
 
@@ -390,6 +402,18 @@ static int same_run(const bdag_plan *plan, const bdag_row_run *run, uint32_t row
   return begin == end || plan->list_source[end - 1] < run->row;
 }
 
+static int shares_sources(const bdag_plan *plan, const bdag_row_run *run) {
+  uint32_t low = UINT32_MAX, high = 0;
+  for (uint32_t row = run->row; row < run->row + run->rows; row++) {
+    const uint64_t begin = plan->list_offset[row], end = plan->list_offset[row + 1];
+    if (begin == end) continue;
+    if (plan->list_source[begin] < low) low = plan->list_source[begin];
+    if (plan->list_source[end - 1] > high) high = plan->list_source[end - 1];
+  }
+  const uint64_t edges = plan->list_offset[run->row + run->rows] - plan->list_offset[run->row];
+  return edges > 0 && bdag_shares_rows(run->rows, edges, low, high);
+}
+
 static void add_runs(bdag_cut *cut, bdag_block *block) {
   bdag_plan *plan = cut->build->plan;
   block->run = plan->runs;
@@ -407,6 +431,8 @@ static void add_runs(bdag_cut *cut, bdag_block *block) {
     last->listed |= plan->list_offset[row] < plan->list_offset[row + 1];
   }
   block->runs = plan->runs - block->run;
+  for (bdag_row_run *run = plan->run + block->run; run < plan->run + plan->runs; run++)
+    run->shares = (uint8_t)shares_sources(plan, run);
 }
 
 /* Rows of lists only, as many as belong to one run. */
@@ -419,9 +445,8 @@ static uint32_t listed_rows(bdag_cut *cut, uint32_t first) {
     const bdag_row_list list = list_of(cut->build, row);
     if (plan->activation[row] != plan->activation[first]) break;
     if (list.length > 0 && list.edge[list.length - 1].vertex >= first) break;
-    int same;
-    if (list.length >= 2 && dense_rows(cut, row, &same) >= (list.length < 4 ? NARROW_ROWS : 4))
-      break;
+    uint32_t columns;
+    if (find_dense(cut, row, &columns) > 0) break;
     if (union_rows(cut, row, &sources, &cost) > 1) break;
     rows++;
   }

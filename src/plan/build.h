@@ -50,6 +50,17 @@ static inline void bdag_prefetch_in_edges(const bdag_build *build, uint32_t v) {
     __builtin_prefetch(&build->in[at]);
 }
 
+/* A row wants so many edges to the rows of one segment to be worth going there, more if many of those
+ * would be in L1 anyway. */
+#define BDAG_SEGMENT_EDGES 18
+
+/* Whether `rows` rows with so many edges to rows low … high are best taken segment by segment of those. */
+static inline int bdag_shares_rows(uint32_t rows, uint64_t edges, uint32_t low, uint32_t high) {
+  if (rows < 8 || high - low < BDAG_SEGMENT_ROWS) return 0;
+  const double share = BDAG_SEGMENT_ROWS / (high - low + 1.0);
+  return (double)edges * share * (1 - share) >= BDAG_SEGMENT_EDGES * (double)rows;
+}
+
 /* Loss as v_0, then each vertex that is a sink once those before it are gone: order, levels, reach. */
 bdag_status bdag_enumerate(bdag_build *build, bdag_error *error);
 /* Rows: sources before targets, targets with similar source lists next to each other. */

@@ -14,6 +14,8 @@
 #include "network/network_internal.h"
 
 #define BDAG_NO_ROW UINT32_MAX
+/* Rows that are read together while other rows pass by: with 64 float32 samples two thirds of an L1. */
+#define BDAG_SEGMENT_ROWS 128u
 
 typedef struct bdag_range {
   uint64_t first, count;
@@ -45,6 +47,7 @@ typedef struct bdag_row_run {
   uint32_t activation;
   double activation_parameter;
   uint8_t keeps_in, listed; /* rows of `in` are kept; some row has a list */
+  uint8_t shares;           /* by bdag_shares_rows */
 } bdag_row_run;
 
 /* Consecutive rows that are computed together. */
@@ -87,6 +90,7 @@ typedef struct bdag_sweep_group {
   uint32_t activation;
   double activation_parameter;
   uint8_t from_zero, consecutive, swept; /* out_grad starts at 0; rows ascend by 1; has out-edges */
+  uint8_t continues;                     /* the next group has more out-edges of its rows */
   uint32_t bundle, bundles;              /* if there are any, all of its out-edges are in them */
   uint64_t slot, slots;                  /* of its out-edges */
 } bdag_sweep_group;

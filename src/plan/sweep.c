@@ -14,6 +14,8 @@
 #define LEAST_ROWS_EDGES 512u
 #define ROWS_TASKS       8u
 #define GROUP_ROWS       32u
+/* Rows that are taken together by segments of their successors. */
+#define SEGMENT_GROUP 64u
 /* Rows of a task with dense pulls: register tiles of six. */
 #define PULL_ROWS_STEP 6u
 
@@ -36,7 +38,7 @@ typedef struct bdag_backward {
   uint64_t task_edges; /* that a task of panels should have */
   bdag_similar_work similar;
   uint64_t sweep_capacity, pull_capacity, term_capacity, task_capacity, bundle_capacity,
-      hole_capacity;
+      hole_capacity, row_capacity, offset_capacity;
   uint32_t panels_left; /* panels below it have no gradient task yet */
   int failed;
 } bdag_backward;
@@ -150,8 +152,8 @@ static int has_terms(const bdag_backward *b, uint32_t row) {
 
 /* Cycles, forward rows being in L2 and 64 samples of float32: an edge of a sweep; a successor of a bundle. */
 #define COST_EDGE    12.0
-#define COST_BUNDLE4 22.0
-#define COST_BUNDLE2 14.0
+#define COST_BUNDLE4 30.0
+#define COST_BUNDLE2 21.0
 
 static int same_activation(const bdag_plan *plan, uint32_t a, uint32_t b) {
   return plan->activation[a] == plan->activation[b] &&
@@ -254,15 +256,25 @@ static void add_bundle(bdag_backward *b, const uint32_t *order, uint32_t rows) {
   plan->bundle[plan->bundles++] = bundle;
 }
 
-static void add_sweep_row(bdag_backward *b, uint32_t row) {
+/* Room for further rows: one that is taken by segments comes several times. */
+static int make_room(bdag_backward *b, uint32_t rows) {
+  bdag_plan *plan = b->plan;
+  if (plan->swept + rows <= b->row_capacity) return 0;
+  return grow(b, &plan->sweep_row, &b->row_capacity, plan->swept, rows, sizeof *plan->sweep_row) ||
+         grow(b, &plan->sweep_offset, &b->offset_capacity, plan->swept + 1, rows,
+              sizeof *plan->sweep_offset);
+}
+
+/* Out-edges first … end−1 of a row. */
+static void add_sweep_row(bdag_backward *b, uint32_t row, uint32_t first, uint32_t end) {
   bdag_plan *plan = b->plan;
   uint64_t entry = plan->sweep_offset[plan->swept];
   const bdag_half_edge *out = b->out + b->out_offset[row];
-  for (uint32_t k = 0; k < b->out_length[row]; k++, entry++) {
+  for (uint32_t k = first; k < end; k++, entry++) {
     plan->sweep_successor[entry] = out[k].vertex;
     b->build->slot[out[k].edge] = (uint32_t)(plan->edge_base + 1 + plan->live_slots++);
   }
-  b->swept_edges += b->out_length[row];
+  b->swept_edges += end - first;
   plan->sweep_row[plan->swept++] = row;
   plan->sweep_offset[plan->swept] = entry;
 }
@@ -292,16 +304,76 @@ static bdag_sweep_group *open_group(bdag_backward *b, uint32_t row) {
   return group;
 }
 
+/* How many rows from order[0] on share successors that do not fit L1; 0: none. *looked: at so many. */
+static uint32_t sharing_rows(bdag_backward *b, const uint32_t *order, uint32_t count,
+                             uint32_t *looked) {
+  const bdag_plan_options *options = &b->plan->options;
+  uint32_t rows = 0, low = UINT32_MAX, high = 0;
+  uint64_t edges = 0;
+  for (; rows < count && rows < SEGMENT_GROUP; rows++) {
+    const uint32_t row = order[rows], length = b->out_length[row];
+    if (length < BDAG_SEGMENT_EDGES || has_terms(b, row) ||
+        !same_activation(b->plan, row, order[0]) ||
+        b->plan->in_loss[row] != b->plan->in_loss[order[0]])
+      break;
+    const bdag_half_edge *out = b->out + b->out_offset[row];
+    low = out[0].vertex < low ? out[0].vertex : low;
+    high = out[length - 1].vertex > high ? out[length - 1].vertex : high;
+    edges += length;
+  }
+  *looked = rows;
+  if (rows == 0 || options->amalgamation == BDAG_AMALGAMATE_OFF ||
+      !bdag_shares_rows(rows, edges, low, high))
+    return 0;
+  return rows;
+}
+
+/* A group for each segment of their successors, whose rows of in_grad stay in L1 meanwhile. */
+static void add_segments(bdag_backward *b, const uint32_t *order, uint32_t rows) {
+  bdag_plan *plan = b->plan;
+  uint32_t next[SEGMENT_GROUP] = {0};
+  for (uint32_t left = rows, begins = 1; left > 0; begins = 0) {
+    bdag_sweep_group *group = open_group(b, order[0]);
+    if (group == NULL || make_room(b, rows)) return;
+    uint32_t low = UINT32_MAX;
+    for (uint32_t r = 0; r < rows; r++) {
+      const bdag_half_edge *out = b->out + b->out_offset[order[r]];
+      if (next[r] < b->out_length[order[r]] && out[next[r]].vertex < low) low = out[next[r]].vertex;
+    }
+    for (uint32_t r = 0; r < rows; r++) {
+      const bdag_half_edge *out = b->out + b->out_offset[order[r]];
+      const uint32_t first = next[r], length = b->out_length[order[r]];
+      while (next[r] < length && out[next[r]].vertex - low < BDAG_SEGMENT_ROWS) next[r]++;
+      left -= next[r] == length && first < length;
+      if (r > 0 && order[r] != order[r - 1] + 1) group->consecutive = 0;
+      add_sweep_row(b, order[r], first, next[r]);
+    }
+    group->from_zero = group->from_zero && begins;
+    group->rows = rows;
+    group->slots = plan->edge_base + 1 + plan->live_slots - group->slot;
+    group->continues = left > 0;
+  }
+}
+
 /* Rows order[0] … order[count−1], which must not depend on each other unless `single`. */
 static void add_sweeps(bdag_backward *b, const uint32_t *order, uint32_t count, int single) {
   bdag_plan *plan = b->plan;
   const uint32_t first_group = plan->sweeps;
-  for (uint32_t i = 0, rows; i < count && !b->failed; i += rows) {
+  for (uint32_t i = 0, rows, looked = 0; i < count && !b->failed; i += rows) {
     rows = single ? 1 : bundle_rows(b, order + i, count - i);
+    if (rows == 1 && !single && i >= looked) {
+      const uint32_t sharing = sharing_rows(b, order + i, count - i, &looked);
+      looked += i;
+      if (sharing > 0) {
+        add_segments(b, order + i, sharing);
+        rows = sharing;
+        continue;
+      }
+    }
     bdag_sweep_group *group = plan->sweeps > first_group ? &plan->sweep[plan->sweeps - 1] : NULL;
     if (group == NULL || single || !joins(b, group, order[i], rows > 1))
       group = open_group(b, order[i]);
-    if (group == NULL) return;
+    if (group == NULL || make_room(b, rows)) return;
     for (uint32_t r = 0; r < rows; r++)
       if (group->rows + r > 0 &&
           order[i + r] != (r > 0 ? order[i + r - 1] : plan->sweep_row[plan->swept - 1]) + 1)
@@ -310,7 +382,7 @@ static void add_sweeps(bdag_backward *b, const uint32_t *order, uint32_t count, 
       add_bundle(b, order + i, rows);
       group->bundles++;
     } else {
-      add_sweep_row(b, order[i]);
+      add_sweep_row(b, order[i], 0, b->out_length[order[i]]);
     }
     group->rows += rows;
     group->slots = plan->edge_base + 1 + plan->live_slots - group->slot;
@@ -528,6 +600,8 @@ static int allocate(bdag_backward *b) {
   b->column = bdag_allocate_array(context, rows, sizeof *b->column);
   b->successor = bdag_allocate_array(context, rows, sizeof *b->successor);
   b->hole_capacity = plan->holes;
+  b->row_capacity = rows;
+  b->offset_capacity = rows + 1;
   plan->sweep_row = bdag_allocate_array(context, rows, sizeof *plan->sweep_row);
   plan->sweep_offset = bdag_allocate_zeroed(context, rows + 1, sizeof *plan->sweep_offset);
   plan->sweep_successor = bdag_allocate_array(context, irregular, sizeof *plan->sweep_successor);

@@ -164,20 +164,35 @@ static uint32_t fitting_tiles(const bdag_engine *engine, uint64_t bytes, uint64_
   return (uint32_t)(fitting < 1 ? 1 : fitting < most ? fitting : most);
 }
 
-/* Dense panels gain most by weights that are read once for many samples. Otherwise rows that are still
- * needed should stay in L2; bundles gain by long sums, the sweep takes tile by tile. The backward chunk
- * decides sums: it does not depend on the machine. */
+/* Irregular edges that are taken segment by segment. */
+static void count_segments(const bdag_plan *plan, uint64_t *forward, uint64_t *backward) {
+  *forward = *backward = 0;
+  for (uint32_t i = 0; i < plan->runs; i++) {
+    const bdag_row_run *run = &plan->run[i];
+    if (run->shares)
+      *forward += plan->list_offset[run->row + run->rows] - plan->list_offset[run->row];
+  }
+  for (uint32_t i = 0; i < plan->sweeps; i++)
+    if (plan->sweep[i].continues) *backward += plan->sweep[i].slots;
+}
+
+/* Dense panels gain most by weights that are read once for many samples, segments by weights that stay in
+ * L2. Otherwise rows that are still needed should stay there; bundles gain by long sums, the sweep takes
+ * tile by tile. The backward chunk decides sums: it does not depend on the machine. */
 static void choose_chunks(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
   const uint64_t most = engine->tile < CHUNK_SAMPLES ? CHUNK_SAMPLES / engine->tile : 1;
   engine->forward_tiles = engine->chunk_tiles = (uint32_t)most;
   if (plan->live_slots * 4 < plan->weight_edges) return;
-  uint64_t swept = 0;
+  uint64_t swept = 0, forward, backward;
+  count_segments(plan, &forward, &backward);
   for (uint32_t i = 0; i < plan->sweeps; i++)
     if (plan->sweep[i].bundles == 0) swept += plan->sweep[i].slots;
-  engine->forward_tiles = fitting_tiles(engine, plan->context->machine.l2 / 2, most);
-  engine->chunk_tiles =
-      swept * 2 > plan->weight_edges ? 1 : fitting_tiles(engine, GRAD_BYTES, most);
+  if (forward * 2 < plan->weight_edges)
+    engine->forward_tiles = fitting_tiles(engine, plan->context->machine.l2 / 2, most);
+  if (backward * 2 < plan->weight_edges)
+    engine->chunk_tiles =
+        swept * 2 > plan->weight_edges ? 1 : fitting_tiles(engine, GRAD_BYTES, most);
 }
 
 bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,

@@ -162,6 +162,13 @@ static void forward_union(const bdag_step *step, const bdag_union *part) {
   step->engine->kernels->union_panel(&job);
 }
 
+/* The rows whose bytes are those of BDAG_SEGMENT_ROWS rows of 64 float32 samples. */
+static uint32_t segment_rows(const bdag_engine *engine) {
+  const size_t bytes = engine->tile * engine->element;
+  const size_t rows = BDAG_SEGMENT_ROWS * 64 * sizeof(float) / bytes;
+  return rows > 0 ? (uint32_t)rows : 1;
+}
+
 static void forward_lists(const bdag_step *step, const bdag_row_run *run, int from_bias) {
   const bdag_plan *plan = step->plan;
   const bdag_list_job job = {
@@ -177,8 +184,12 @@ static void forward_lists(const bdag_step *step, const bdag_row_run *run, int fr
       .initial = from_bias ? biases_from(step, run->row) : NULL,
       .ahead = step->engine->ahead,
       .limit = plan->list_offset[plan->rows],
+      .segment = segment_rows(step->engine),
   };
-  step->engine->kernels->list(&job);
+  if (run->shares)
+    step->engine->kernels->list_segments(&job);
+  else
+    step->engine->kernels->list(&job);
 }
 
 /* A user's σ may not work in place. */
@@ -595,7 +606,7 @@ static void backward_rows(bdag_engine *engine, const bdag_task *task, uint64_t f
       const bdag_step step = step_of(engine, tile);
       const int adds = accumulate || tile > first_tile;
       if (group->bundles == 0) unbundled_group(&step, group, gradient, adds, pulls);
-      finish_group(&step, task, group, gradient, adds, pulls);
+      if (!group->continues) finish_group(&step, task, group, gradient, adds, pulls);
     }
   }
 }

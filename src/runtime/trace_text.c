@@ -42,7 +42,7 @@ static void describe_backward(const bdag_plan *plan, const bdag_task *work, bdag
       add_rows(plan, task, plan->panel[i].row, plan->panel[i].targets);
       task->panels++;
     } else {
-      for (uint32_t r = 0; r < plan->sweep[i].rows; r++)
+      for (uint32_t r = 0; !plan->sweep[i].continues && r < plan->sweep[i].rows; r++)
         add_row(plan, task, plan->sweep_row[plan->sweep[i].first + r]);
     }
   }
