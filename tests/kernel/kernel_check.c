@@ -71,6 +71,14 @@ void fill_numbers(generator *random, bdag_type type, void *numbers, size_t count
     set(type, numbers, i, ldexp(uniform(random, -1, 1), (int)below(random, 9) - 4));
 }
 
+void set_nan(bdag_type type, void *numbers, size_t count) {
+  for (size_t i = 0; i < count; i++) set(type, numbers, i, NAN);
+}
+
+void add_dot(bdag_type type, exact_sum *x, const void *a, const void *b, size_t count) {
+  for (size_t t = 0; t < count; t++) add_product(x, get(type, a, t), get(type, b, t));
+}
+
 int is_close(bdag_type type, long double value, const exact_sum *expected) {
   const long double bound =
       (long double)(expected->operations + 2) * unit_roundoff(type) * expected->terms;

@@ -40,10 +40,12 @@ static size_t samples(const dense *x, uint32_t tile) {
 }
 
 static void forget_rest(const dense *x, void *numbers, size_t rows) {
+  const bdag_type type = x->kernels->type;
   for (uint32_t tile = 0; tile < TILE_LIMIT; tile++)
-    for (size_t r = 0; r < rows; r++)
-      for (size_t t = tile < x->tiles ? samples(x, tile) : 0; t < STRIDE; t++)
-        set(x->kernels->type, numbers, (tile * rows + r) * STRIDE + t, NAN);
+    for (size_t r = 0; r < rows; r++) {
+      const size_t used = tile < x->tiles ? samples(x, tile) : 0;
+      set_nan(type, plus(type, numbers, (tile * rows + r) * STRIDE + used), STRIDE - used);
+    }
 }
 
 /* Another number of tiles and samples. */
@@ -121,9 +123,7 @@ static void exact_gradients(const dense *x, exact_sum *exact) {
       for (uint32_t tile = 0; tile < x->tiles; tile++) {
         const void *const out = plus(type, x->out, (tile * ROWS + x->source[k]) * STRIDE);
         const void *const in_grad = plus(type, x->in_grad, (tile * TARGET_LIMIT + r) * STRIDE);
-        const size_t count = samples(x, tile);
-        for (size_t t = 0; t < count; t++)
-          add_product(&sum, get(type, out, t), get(type, in_grad, t));
+        add_dot(type, &sum, out, in_grad, samples(x, tile));
       }
       exact[k * TARGET_LIMIT + r] = sum;
     }

@@ -46,8 +46,7 @@ static void begin(generator *random, forward *x, const bdag_kernels *kernels) {
   const bdag_type type = kernels->type;
   x->kernels = kernels;
   fill_numbers(random, type, x->rows, ROWS * STRIDE);
-  for (size_t i = 0; i < ROWS * STRIDE; i++)
-    if (i / STRIDE % 2 == 1) set(type, x->rows, i, NAN);
+  for (size_t r = 1; r < ROWS; r += 2) set_nan(type, plus(type, x->rows, r * STRIDE), STRIDE);
   fill_numbers(random, type, x->before, (TARGET_LIMIT + 1) * STRIDE);
   fill_numbers(random, type, x->weight, WEIGHT_LIMIT);
   set(type, x->weight, ZERO_SLOT, 0);
