@@ -14,6 +14,8 @@
 const bdag_kernels *kernels_at(int index) {
   for (int isa = BDAG_ISA_BASELINE; isa <= BDAG_ISA_NEON; isa++) {
     if (!bdag_isa_available((bdag_isa)isa)) continue;
+    /* with NEON, baseline is another name of it */
+    if (isa == BDAG_ISA_BASELINE && bdag_isa_available(BDAG_ISA_NEON)) continue;
     if (index < 2) return bdag_kernels_get((bdag_isa)isa, index == 0 ? BDAG_FLOAT32 : BDAG_FLOAT64);
     index -= 2;
   }
