@@ -41,31 +41,32 @@ typedef struct bdag_cut {
   uint32_t *column;      /* [rows] sources of the panel at hand; column number by source */
   uint64_t panel_capacity, union_capacity, run_capacity, block_capacity;
   uint64_t source_capacity, union_slot_capacity, hole_capacity;
+  uint64_t discarded; /* bytes of the lists */
   int failed;
 } bdag_cut;
 
-/* The in-edges of a row from place `first` on; edge[k].vertex is a source row. */
+/* The in-edges of a row: source rows, ascending, and ids. */
 typedef struct bdag_row_list {
-  const bdag_half_edge *edge;
-  uint32_t *slot;
-  uint32_t first, length;
+  const uint32_t *source;
+  uint32_t *edge;
+  uint32_t length;
 } bdag_row_list;
 
 static bdag_row_list list_of(const bdag_build *build, uint32_t row) {
-  uint32_t length;
-  const uint32_t first = bdag_row_place(build, row, &length);
-  return (bdag_row_list){build->in + first, build->slot + first, first, length};
+  const uint32_t first = build->row_first[row];
+  return (bdag_row_list){build->plan->list_source + first, build->plan->list_slot + first,
+                         build->row_first[row + 1] - first};
 }
 
 /* Whether edge k repeats the source of the edge before it. */
 static int is_parallel(const bdag_row_list *list, uint32_t k) {
-  return k > 0 && list->edge[k - 1].vertex == list->edge[k].vertex;
+  return k > 0 && list->source[k - 1] == list->source[k];
 }
 
 static int have_equal_sources(const bdag_row_list *a, const bdag_row_list *b) {
   if (a->length != b->length) return 0;
   uint32_t different = 0;
-  for (uint32_t k = 0; k < a->length; k++) different |= a->edge[k].vertex ^ b->edge[k].vertex;
+  for (uint32_t k = 0; k < a->length; k++) different |= a->source[k] ^ b->source[k];
   return different == 0;
 }
 
@@ -91,9 +92,8 @@ static void measure_rows(bdag_cut *cut, uint32_t until) {
     const uint32_t row = cut->measured;
     const bdag_row_list list = list_of(build, row);
     uint32_t shared = 0;
-    if (row + 2 < plan->rows) bdag_prefetch_in_edges(build, plan->vertex_of_row[row + 2]);
     for (uint32_t k = 0; k < list.length; k++) {
-      const uint32_t source = list.edge[k].vertex;
+      const uint32_t source = list.source[k];
       shared += cut->last_reader[source] == row - 1;
       cut->last_reader[source] = row;
     }
@@ -126,7 +126,7 @@ static uint32_t union_rows(bdag_cut *cut, uint32_t first, uint32_t *union_source
   for (uint32_t r = 0; r < BDAG_UNION_TARGETS && first + r < plan->rows; r++) {
     const bdag_row_list list = list_of(cut->build, first + r);
     for (uint32_t k = 0; k < list.length; k++) {
-      const uint32_t source = list.edge[k].vertex;
+      const uint32_t source = list.source[k];
       if (source >= first || is_parallel(&list, k)) return best_rows;
       if (cut->stamp[source] == mark) continue;
       cut->stamp[source] = mark;
@@ -153,15 +153,15 @@ static uint32_t dense_rows(bdag_cut *cut, uint32_t first, int *same) {
   *same = 1;
   if (first + 1 < plan->rows && cut->shared[first + 1] < PANEL_OVERLAP * core.length) return 1;
   const uint32_t mark = ++cut->stamps;
-  for (uint32_t k = 0; k < core.length; k++) cut->stamp[core.edge[k].vertex] = mark;
+  for (uint32_t k = 0; k < core.length; k++) cut->stamp[core.source[k]] = mark;
   uint64_t own_edges = 0;
   uint32_t rows = 1;
   while (first + rows < plan->rows && rows < PANEL_TARGETS) {
     const bdag_row_list list = list_of(cut->build, first + rows);
     uint32_t common = 0, own = 0;
     for (uint32_t k = 0; k < list.length; k++) {
-      common += cut->stamp[list.edge[k].vertex] == mark;
-      own += list.edge[k].vertex >= first;
+      common += cut->stamp[list.source[k]] == mark;
+      own += list.source[k] >= first;
     }
     own_edges += own;
     const uint64_t cells = (uint64_t)core.length * (rows + 1);
@@ -190,7 +190,7 @@ static uint32_t find_columns(bdag_cut *cut, uint32_t first, uint32_t rows, uint6
   for (uint32_t r = 0; r < rows; r++) {
     const bdag_row_list list = list_of(cut->build, first + r);
     for (uint32_t k = 0; k < list.length; k++) {
-      const uint32_t source = list.edge[k].vertex;
+      const uint32_t source = list.source[k];
       if (source >= first || is_parallel(&list, k)) continue;
       if (plan->level[plan->vertex_of_row[source]] >= level) continue;
       if (cut->stamp[source] != mark) {
@@ -237,7 +237,7 @@ static void note_holes(bdag_cut *cut, bdag_panel *panel) {
   for (uint32_t r = 0; r < panel->targets; r++) {
     const bdag_row_list list = list_of(cut->build, panel->row + r);
     const uint32_t mark = ++cut->stamps;
-    for (uint32_t k = 0; k < list.length; k++) cut->stamp[list.edge[k].vertex] = mark;
+    for (uint32_t k = 0; k < list.length; k++) cut->stamp[list.source[k]] = mark;
     for (uint32_t k = 0; k < panel->sources; k++) {
       if (cut->stamp[plan->source[panel->list + k]] == mark) continue;
       if (grow(cut, &plan->hole, &cut->hole_capacity, plan->holes, 1, sizeof *plan->hole)) return;
@@ -247,6 +247,14 @@ static void note_holes(bdag_cut *cut, bdag_panel *panel) {
   panel->holes = (uint32_t)(plan->holes - panel->hole);
   bdag_sort_slots(plan->hole + panel->hole, panel->holes);
   plan->padding += panel->holes;
+}
+
+/* Edges come in any order. */
+static void prefetch_slots(const bdag_build *build, uint32_t row) {
+  if (row >= build->plan->rows) return;
+  const bdag_row_list list = list_of(build, row);
+  for (uint32_t k = 0; k < list.length; k++)
+    __builtin_prefetch(&build->slot_of_edge[list.edge[k]], 1);
 }
 
 static void add_panel(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t columns) {
@@ -272,10 +280,13 @@ static void add_panel(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t col
   uint64_t placed = 0;
   for (uint32_t r = 0; r < rows; r++) {
     const bdag_row_list list = list_of(cut->build, first + r);
+    prefetch_slots(cut->build, first + r + 1);
     for (uint32_t k = 0; k < list.length; k++) {
-      const uint32_t source = list.edge[k].vertex;
+      const uint32_t source = list.source[k];
       if (cut->stamp[source] != mark || is_parallel(&list, k)) continue;
-      list.slot[k] = (uint32_t)(panel.slot + (uint64_t)cut->count[source] * panel.step + r);
+      cut->build->slot_of_edge[list.edge[k]] =
+          (uint32_t)(panel.slot + (uint64_t)cut->count[source] * panel.step + r);
+      list.edge[k] = BDAG_NO_SLOT;
       placed++;
     }
   }
@@ -337,7 +348,7 @@ static void add_union(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t sou
   for (uint32_t r = 0; r < rows; r++) {
     const bdag_row_list list = list_of(build, first + r);
     for (uint32_t k = 0; k < list.length; k++)
-      place[(uint64_t)cut->count[list.edge[k].vertex] * rows + r] = list.first + k;
+      place[(uint64_t)cut->count[list.source[k]] * rows + r] = list.edge[k];
     plan->padding += sources - list.length;
   }
   plan->union_panel[plan->unions++] =
@@ -348,35 +359,48 @@ static void add_union(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t sou
 
 /* ---- Blocks -------------------------------------------------------------------------------------- */
 
-/* Lists of rows: what no panel took. Lists and unions hold places until edges have slots. */
-static void fill_lists(bdag_cut *cut, uint32_t first, uint32_t rows, int in_panel, int in_union) {
+/* Entries between lists that stay and those to come. */
+static void discard_lists(bdag_cut *cut, uint64_t from, uint64_t to) {
+  bdag_plan *plan = cut->build->plan;
+  uint64_t begin = from * sizeof *plan->list_source;
+  const uint64_t end = to * sizeof *plan->list_source;
+  if (begin < cut->discarded) begin = cut->discarded;
+  if (begin >= end) return;
+  const uint64_t sources = bdag_discard(plan->list_source, begin, end);
+  cut->discarded = bdag_discard(plan->list_slot, begin, end);
+  if (cut->discarded > sources) cut->discarded = sources;
+}
+
+/* Lists of rows keep what no panel or union took: they move down to those of the rows before. */
+static void fill_lists(bdag_cut *cut, uint32_t first, uint32_t rows, int in_union) {
   bdag_build *build = cut->build;
   bdag_plan *plan = build->plan;
   for (uint32_t row = first; row < first + rows; row++) {
     uint64_t at = plan->list_offset[row];
     const bdag_row_list list = list_of(build, row);
     for (uint32_t k = 0; k < list.length && !in_union; k++) {
-      if (in_panel && list.slot[k] != BDAG_NO_SLOT) continue;
-      plan->list_source[at] = list.edge[k].vertex;
-      plan->list_slot[at++] = list.first + k;
+      if (list.edge[k] == BDAG_NO_SLOT) continue;
+      plan->list_source[at] = list.source[k];
+      plan->list_slot[at++] = list.edge[k];
     }
     plan->list_offset[row + 1] = at;
   }
+  discard_lists(cut, plan->list_offset[first + rows], build->row_first[first + rows]);
 }
 
 /* What the backward pass will have to do for the in-edges of these rows. */
-static void count_edges(bdag_build *build, uint32_t first, uint32_t rows, int in_panel) {
+static void count_edges(bdag_build *build, uint32_t first, uint32_t rows) {
   bdag_plan *plan = build->plan;
   for (uint32_t row = first; row < first + rows; row++) {
     if (!plan->reaches[row]) continue;
     const bdag_row_list list = list_of(build, row);
     plan->weight_edges += list.length;
     for (uint32_t k = 0; k < list.length; k++) {
-      const uint32_t source = list.edge[k].vertex;
+      const uint32_t source = list.source[k];
       plan->out_edges += source >= plan->first_neuron;
       build->reach += row - source;
       build->reach_by_power[32 - __builtin_clz(row - source)]++;
-      build->out_length[source] += !in_panel || list.slot[k] == BDAG_NO_SLOT;
+      build->out_length[source] += list.edge[k] != BDAG_NO_SLOT;
     }
   }
 }
@@ -418,7 +442,7 @@ static uint32_t listed_rows(bdag_cut *cut, uint32_t first) {
     const uint32_t row = first + rows;
     const bdag_row_list list = list_of(cut->build, row);
     if (plan->activation[row] != plan->activation[first]) break;
-    if (list.length > 0 && list.edge[list.length - 1].vertex >= first) break;
+    if (list.length > 0 && list.source[list.length - 1] >= first) break;
     int same;
     if (list.length >= 2 && dense_rows(cut, row, &same) >= (list.length < 4 ? NARROW_ROWS : 4))
       break;
@@ -448,8 +472,8 @@ static uint32_t cut_block(bdag_cut *cut, uint32_t first) {
   block.unions = plan->unions - block.first_union;
   if (block.rows == 0) block.rows = merges ? listed_rows(cut, first) : 1;
   if (cut->failed) return 0;
-  fill_lists(cut, first, block.rows, block.panels > 0, block.unions > 0);
-  count_edges(cut->build, first, block.rows, block.panels > 0);
+  count_edges(cut->build, first, block.rows);
+  fill_lists(cut, first, block.rows, block.unions > 0);
   add_runs(cut, &block);
   if (grow(cut, &plan->block, &cut->block_capacity, plan->blocks, 1, sizeof *plan->block)) return 0;
   plan->block[plan->blocks++] = block;
@@ -467,19 +491,15 @@ static int allocate_lists(bdag_cut *cut) {
   cut->last_reader = bdag_allocate_array(context, plan->rows, sizeof *cut->last_reader);
   plan->list_offset =
       bdag_allocate_zeroed(context, (uint64_t)plan->rows + 1, sizeof *plan->list_offset);
-  plan->list_source = bdag_allocate_array(context, build->edges, sizeof *plan->list_source);
-  plan->list_slot = bdag_allocate_array(context, build->edges, sizeof *plan->list_slot);
   build->out_length = bdag_allocate_zeroed(context, plan->rows, sizeof *build->out_length);
   return cut->stamp == NULL || cut->count == NULL || cut->column == NULL || cut->shared == NULL ||
-         cut->last_reader == NULL || plan->list_offset == NULL || plan->list_source == NULL ||
-         plan->list_slot == NULL || build->out_length == NULL;
+         cut->last_reader == NULL || plan->list_offset == NULL || build->out_length == NULL;
 }
 
 bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error) {
   bdag_plan *plan = build->plan;
   bdag_cut cut = {.build = build};
   cut.failed = allocate_lists(&cut);
-  memset(build->slot, 0xff, build->edges * sizeof *build->slot);
   if (!cut.failed) memset(cut.last_reader, 0xff, plan->rows * sizeof *cut.last_reader);
   cut.measured = plan->first_neuron;
   plan->bias_slot = PANEL_STEP;

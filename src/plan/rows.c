@@ -10,6 +10,22 @@
 #define SHORT_LIST 20u
 #define MOST_BITS  11u
 
+/* An edge, seen from its target: source vertex, later source row. */
+typedef struct bdag_half_edge {
+  uint32_t source, edge;
+} bdag_half_edge;
+
+/* Lists of a level lie together, so that all that is done with them finds them in cache. */
+typedef struct bdag_leveller {
+  bdag_build *build;
+  uint64_t *offset;   /* [levels + 2] of a level in `sorted` */
+  uint32_t *sorted;   /* neurons by level */
+  uint32_t *space;    /* as long */
+  bdag_half_edge *in; /* by level, by vertex: build->in_offset */
+  bdag_half_edge *list_space;
+  uint64_t discarded; /* of `in` */
+} bdag_leveller;
+
 static void give_row(bdag_build *build, uint32_t v) {
   bdag_plan *plan = build->plan;
   const uint32_t row = plan->rows++;
@@ -32,7 +48,7 @@ static void insert_each(bdag_half_edge *list, uint32_t count) {
   for (uint32_t i = 1; i < count; i++) {
     const bdag_half_edge edge = list[i];
     uint32_t j = i;
-    for (; j > 0 && list[j - 1].vertex > edge.vertex; j--) list[j] = list[j - 1];
+    for (; j > 0 && list[j - 1].source > edge.source; j--) list[j] = list[j - 1];
     list[j] = edge;
   }
 }
@@ -47,7 +63,7 @@ static void sort_by_digits(bdag_half_edge *list, bdag_half_edge *space, uint32_t
   bdag_half_edge *from = list, *to = space;
   for (uint32_t shift = 0; shift < 32 && (most - least) >> shift != 0; shift += bits) {
     memset(begin, 0, digits * sizeof *begin);
-    for (uint32_t i = 0; i < count; i++) begin[((from[i].vertex - least) >> shift) % digits]++;
+    for (uint32_t i = 0; i < count; i++) begin[((from[i].source - least) >> shift) % digits]++;
     uint32_t at = 0;
     for (uint32_t d = 0; d < digits; d++) {
       const uint32_t here = begin[d];
@@ -55,7 +71,7 @@ static void sort_by_digits(bdag_half_edge *list, bdag_half_edge *space, uint32_t
       at += here;
     }
     for (uint32_t i = 0; i < count; i++)
-      to[begin[((from[i].vertex - least) >> shift) % digits]++] = from[i];
+      to[begin[((from[i].source - least) >> shift) % digits]++] = from[i];
     bdag_half_edge *swapped = from;
     from = to;
     to = swapped;
@@ -64,15 +80,16 @@ static void sort_by_digits(bdag_half_edge *list, bdag_half_edge *space, uint32_t
 }
 
 /* Source vertices become source rows, ascending; parallel edges stay in the order of their ids. */
-static void set_sources(bdag_build *build, uint32_t v, bdag_half_edge *space) {
+static void set_sources(bdag_leveller *leveller, uint32_t v) {
+  const bdag_build *build = leveller->build;
   const uint32_t *row_of_vertex = build->plan->row_of_vertex;
-  bdag_half_edge *list = build->in + build->in_offset[v];
+  bdag_half_edge *list = leveller->in + build->in_offset[v];
   const uint32_t count = build->in_degree[v];
   uint32_t least = UINT32_MAX, most = 0, before = 0;
   int sorted = 1;
   for (uint32_t k = 0; k < count; k++) {
-    const uint32_t row = row_of_vertex[list[k].vertex];
-    list[k].vertex = row;
+    const uint32_t row = row_of_vertex[list[k].source];
+    list[k].source = row;
     sorted &= row >= before;
     before = row;
     least = row < least ? row : least;
@@ -82,7 +99,52 @@ static void set_sources(bdag_build *build, uint32_t v, bdag_half_edge *space) {
   if (count <= SHORT_LIST)
     insert_each(list, count);
   else
-    sort_by_digits(list, space, count, least, most);
+    sort_by_digits(list, leveller->list_space, count, least, most);
+}
+
+/* The lists of rows `first` to the last one given, from `in` to the plan. */
+static void keep_lists(bdag_leveller *leveller, uint32_t first) {
+  bdag_build *build = leveller->build;
+  bdag_plan *plan = build->plan;
+  for (uint32_t row = first; row < plan->rows; row++) {
+    const uint32_t v = plan->vertex_of_row[row], at = build->row_first[row];
+    const bdag_half_edge *list = leveller->in + build->in_offset[v];
+    const uint32_t count = build->in_degree[v];
+    for (uint32_t k = 0; k < count; k++) {
+      plan->list_source[at + k] = list[k].source;
+      plan->list_slot[at + k] = list[k].edge;
+    }
+    build->row_first[row + 1] = at + count;
+  }
+}
+
+static inline void place_edges(bdag_leveller *leveller, int all) {
+  const bdag_build *build = leveller->build;
+  const bdag_network *network = build->network;
+  uint32_t *next = build->in_offset;
+  bdag_half_edge *in = leveller->in;
+  for (uint64_t e = 0; e < network->edge_count; e++) {
+    if (e + BDAG_EDGES_AHEAD < network->edge_count)
+      __builtin_prefetch(&in[next[network->target[e + BDAG_EDGES_AHEAD]]], 1);
+    if (!all && !bdag_edge_takes_part(build, e)) continue;
+    in[next[network->target[e]]++] = (bdag_half_edge){network->source[e], (uint32_t)e};
+  }
+}
+
+/* Edges by level and target (counting sort). */
+static void list_edges(bdag_leveller *leveller, uint32_t neurons) {
+  bdag_build *build = leveller->build;
+  uint32_t at = 0;
+  for (uint32_t i = 0; i < neurons; i++) {
+    build->in_offset[leveller->sorted[i]] = at;
+    at += build->in_degree[leveller->sorted[i]];
+  }
+  if (build->all)
+    place_edges(leveller, 1);
+  else
+    place_edges(leveller, 0);
+  for (uint32_t i = 0; i < neurons; i++)
+    build->in_offset[leveller->sorted[i]] -= build->in_degree[leveller->sorted[i]];
 }
 
 /* ---- Levels -------------------------------------------------------------------------------------- */
@@ -159,52 +221,74 @@ static int allocate_rows(bdag_build *build) {
          plan->activation_parameter == NULL || plan->iota == NULL;
 }
 
-static int rows_of_levels(bdag_build *build, const uint64_t *offset, uint32_t *sorted,
-                          uint32_t *space, bdag_half_edge *list_space) {
+static int rows_of_levels(bdag_leveller *leveller) {
+  bdag_build *build = leveller->build;
   bdag_plan *plan = build->plan;
-  const bdag_lists lists = {build->in_offset, build->in_degree, &build->in[0].vertex, 2};
+  const bdag_lists lists = {build->in_offset, build->in_degree, &leveller->in[0].source, 2};
   bdag_similar_work work;
   int failed = bdag_similar_create(&work, build->context, build->active_count, build->active_count);
   for (uint32_t l = 0; l <= plan->depth && !failed; l++) {
-    uint32_t *level = sorted + offset[l];
-    const uint32_t count = (uint32_t)(offset[l + 1] - offset[l]);
+    uint32_t *level = leveller->sorted + leveller->offset[l];
+    const uint32_t count = (uint32_t)(leveller->offset[l + 1] - leveller->offset[l]);
+    const uint32_t first = plan->rows;
     if (count > plan->width) plan->width = count;
-    sort_level(build, level, space, count);
-    for (uint32_t i = 0; i < count; i++) {
-      if (i + 1 < count) bdag_prefetch_in_edges(build, level[i + 1]);
-      set_sources(build, level[i], list_space);
-    }
+    for (uint32_t i = 0; i < count; i++) set_sources(leveller, level[i]);
+    sort_level(build, level, leveller->space, count);
     if (plan->options.amalgamation != BDAG_AMALGAMATE_OFF)
       failed = bdag_order_similar(&work, &lists, level, count);
     for (uint32_t i = 0; i < count; i++) give_row(build, level[i]);
+    keep_lists(leveller, first);
+    leveller->discarded = bdag_discard(leveller->in, leveller->discarded,
+                                       build->row_first[plan->rows] * sizeof *leveller->in);
   }
   bdag_similar_destroy(&work);
   return failed;
 }
 
-bdag_status bdag_build_rows(bdag_build *build, bdag_error *error) {
+/* What enumerating needed goes before lists with ids come. */
+static int allocate_lists(bdag_leveller *leveller) {
+  bdag_build *build = leveller->build;
   bdag_plan *plan = build->plan;
   const bdag_context *context = build->context;
-  const uint32_t levels = plan->depth + 1;
-  uint64_t *offset = bdag_allocate_zeroed(context, (uint64_t)levels + 2, sizeof *offset);
-  uint32_t *sorted = bdag_allocate_array(context, build->active_count, sizeof *sorted);
-  uint32_t *space = bdag_allocate_array(context, build->active_count, sizeof *space);
+  bdag_free(context, build->in_source);
+  bdag_free(context, build->out_degree);
+  bdag_free(context, build->order);
+  build->in_source = build->out_degree = build->order = NULL;
   uint32_t most = 0;
   for (uint32_t v = 0; v < build->vertices; v++)
     if (build->in_degree[v] > most) most = build->in_degree[v];
-  bdag_half_edge *list_space = bdag_allocate_array(context, most, sizeof *list_space);
-  int failed = allocate_rows(build) || offset == NULL || sorted == NULL || space == NULL ||
-               list_space == NULL;
+  const uint32_t levels = plan->depth + 1;
+  leveller->offset = bdag_allocate_zeroed(context, (uint64_t)levels + 2, sizeof *leveller->offset);
+  leveller->sorted = bdag_allocate_array(context, build->active_count, sizeof *leveller->sorted);
+  leveller->space = bdag_allocate_array(context, build->active_count, sizeof *leveller->space);
+  leveller->list_space = bdag_allocate_array(context, most, sizeof *leveller->list_space);
+  leveller->in = bdag_allocate_array(context, build->edges, sizeof *leveller->in);
+  build->row_first =
+      bdag_allocate_zeroed(context, (uint64_t)build->active_count + 1, sizeof *build->row_first);
+  plan->list_source = bdag_allocate_array(context, build->edges, sizeof *plan->list_source);
+  plan->list_slot = bdag_allocate_array(context, build->edges, sizeof *plan->list_slot);
+  return leveller->offset == NULL || leveller->sorted == NULL || leveller->space == NULL ||
+         leveller->list_space == NULL || leveller->in == NULL || build->row_first == NULL ||
+         plan->list_source == NULL || plan->list_slot == NULL;
+}
+
+bdag_status bdag_build_rows(bdag_build *build, bdag_error *error) {
+  bdag_plan *plan = build->plan;
+  const bdag_context *context = build->context;
+  bdag_leveller leveller = {.build = build};
+  int failed = allocate_rows(build) || allocate_lists(&leveller);
   if (!failed) {
-    sort_by_level(build, offset, levels, sorted);
+    sort_by_level(build, leveller.offset, plan->depth + 1, leveller.sorted);
+    list_edges(&leveller, (uint32_t)leveller.offset[plan->depth + 1]);
     rows_of_inputs_and_constants(build);
     plan->width = plan->first_neuron;
-    failed = rows_of_levels(build, offset, sorted, space, list_space);
+    failed = rows_of_levels(&leveller);
     for (uint32_t row = 0; row < plan->rows; row++) plan->iota[row] = row;
   }
-  bdag_free(context, offset);
-  bdag_free(context, sorted);
-  bdag_free(context, space);
-  bdag_free(context, list_space);
+  bdag_free(context, leveller.offset);
+  bdag_free(context, leveller.sorted);
+  bdag_free(context, leveller.space);
+  bdag_free(context, leveller.list_space);
+  bdag_free(context, leveller.in);
   return failed ? bdag_fail_memory(error) : BDAG_OK;
 }

@@ -28,8 +28,10 @@ typedef struct bdag_backward {
   bdag_member *member;
   uint32_t *out_offset; /* [rows + 1] irregular out-edges of a row, targets ascending: */
   uint32_t *out_length;
-  bdag_half_edge *out;                  /* target row; `edge` is the place in the target's list */
-  uint32_t *order;                      /* [rows] rows of the range at hand */
+  uint32_t *out_target;
+  uint32_t *out_cell;       /* entry of plan->list_slot, or `listed` + entry of plan->union_slot */
+  uint64_t listed, out_end; /* out-edges of rows that are done begin there */
+  uint32_t *order;          /* [rows] rows of the range at hand */
   uint32_t *stamp, *column, *successor; /* [rows] of the bundle at hand */
   uint32_t stamps;
   uint64_t swept_edges;
@@ -62,27 +64,73 @@ static void list_members(bdag_backward *b) {
       b->member[next[plan->source[plan->panel[p].list + k]]++] = (bdag_member){p, k};
 }
 
+static inline void list_out_edge(bdag_backward *b, uint32_t source, uint32_t target,
+                                 uint64_t cell) {
+  const uint32_t at = b->out_offset[source]++;
+  b->out_target[at] = target;
+  b->out_cell[at] = (uint32_t)cell;
+}
+
+static void list_united_edges(bdag_backward *b, const bdag_union *part) {
+  const bdag_plan *plan = b->plan;
+  uint32_t *cell = plan->union_slot + part->entry;
+  for (uint32_t k = 0; k < part->sources; k++)
+    for (uint32_t r = 0; r < part->targets; r++, cell++) {
+      if (!plan->reaches[part->row + r]) continue;
+      if (*cell != BDAG_NO_SLOT)
+        list_out_edge(b, plan->source[part->list + k], part->row + r,
+                      b->listed + (uint64_t)(cell - plan->union_slot));
+      else
+        *cell = 0;
+    }
+}
+
 /* Irregular edges by source row, targets ascending (counting sort). */
 static void list_out_edges(bdag_backward *b) {
-  const bdag_build *build = b->build;
   const bdag_plan *plan = b->plan;
-  uint32_t *next = b->out_offset;
   uint32_t at = 0;
   for (uint32_t row = 0; row < plan->rows; row++) {
-    next[row] = at;
+    b->out_offset[row] = at;
     at += b->out_length[row];
   }
-  for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
-    if (!plan->reaches[row]) continue;
-    uint32_t length;
-    const uint32_t first = bdag_row_place(build, row, &length);
-    if (row + 1 < plan->rows) bdag_prefetch_in_edges(build, plan->vertex_of_row[row + 1]);
-    for (uint32_t place = first; place < first + length; place++)
-      if (build->slot[place] == BDAG_NO_SLOT)
-        b->out[next[build->in[place].vertex]++] = (bdag_half_edge){row, place};
+  for (uint32_t i = 0; i < plan->blocks; i++) {
+    const bdag_block *block = &plan->block[i];
+    for (uint32_t p = 0; p < block->unions; p++)
+      list_united_edges(b, &plan->union_panel[block->first_union + p]);
+    for (uint32_t row = block->row; row < block->row + block->rows; row++)
+      for (uint64_t e = plan->list_offset[row]; e < plan->list_offset[row + 1]; e++)
+        if (plan->reaches[row]) list_out_edge(b, plan->list_source[e], row, e);
   }
-  for (uint32_t row = plan->rows; row > 0; row--) next[row] = next[row - 1];
-  next[0] = 0;
+  for (uint32_t row = plan->rows; row > 0; row--) b->out_offset[row] = b->out_offset[row - 1];
+  b->out_offset[0] = 0;
+  b->out_end = at;
+}
+
+/* The out-edges of rows from `row` on are not needed any more. */
+static void discard_out_edges(bdag_backward *b, uint32_t row) {
+  const uint64_t size = sizeof *b->out_target, from = b->out_offset[row] * size;
+  const uint64_t done = bdag_discard(b->out_target, from, b->out_end * size);
+  bdag_discard(b->out_cell, from, b->out_end * size);
+  if (done > from) b->out_end = b->out_offset[row];
+}
+
+/* ---- Slots ---------------------------------------------------------------------------------------- */
+
+static inline uint32_t *cell_of(const bdag_backward *b, uint64_t cell) {
+  const bdag_plan *plan = b->plan;
+  return cell < b->listed ? &plan->list_slot[cell] : &plan->union_slot[cell - b->listed];
+}
+
+/* Cells held ids and learn their slots. */
+static inline void give_slot(const bdag_backward *b, uint32_t *cell, uint64_t slot) {
+  b->build->slot_of_edge[*cell] = (uint32_t)slot;
+  *cell = (uint32_t)(slot - b->plan->edge_base);
+}
+
+static void prefetch_slots(const bdag_backward *b, uint32_t row) {
+  const uint32_t *cell = b->out_cell + b->out_offset[row];
+  for (uint32_t k = 0; k < b->out_length[row]; k++)
+    __builtin_prefetch(&b->build->slot_of_edge[*cell_of(b, cell[k])], 1);
 }
 
 /* ---- Groups -------------------------------------------------------------------------------------- */
@@ -177,13 +225,13 @@ static uint32_t unite(bdag_backward *b, const uint32_t *order, uint32_t rows, ui
   *edges = 0;
   for (uint32_t r = 0; r < rows; r++) {
     const uint32_t row = order[r], length = b->out_length[row];
-    const bdag_half_edge *out = b->out + b->out_offset[row];
+    const uint32_t *out = b->out_target + b->out_offset[row];
     if (length == 0 || !same_activation(b->plan, row, order[0]) ||
         starts_at_zero(b, row) != starts_at_zero(b, order[0]))
       return 0;
     for (uint32_t k = 0; k < length; k++) {
-      const uint32_t target = out[k].vertex;
-      if (k > 0 && target == out[k - 1].vertex) return 0;
+      const uint32_t target = out[k];
+      if (k > 0 && target == out[k - 1]) return 0;
       if (b->stamp[target] == mark) continue;
       b->stamp[target] = mark;
       b->successor[known++] = target;
@@ -219,6 +267,7 @@ static void add_bundle(bdag_backward *b, const uint32_t *order, uint32_t rows) {
   if (grow(b, &plan->bundle, &b->bundle_capacity, plan->bundles, 1, sizeof *plan->bundle) ||
       grow(b, &plan->hole, &b->hole_capacity, plan->holes, cells - edges, sizeof *plan->hole))
     return;
+  for (uint32_t r = 0; r < rows; r++) prefetch_slots(b, order[r]);
   qsort(b->successor, successors, sizeof *b->successor, compare_rows);
   for (uint32_t k = 0; k < successors; k++) {
     b->column[b->successor[k]] = k;
@@ -231,14 +280,14 @@ static void add_bundle(bdag_backward *b, const uint32_t *order, uint32_t rows) {
                         .rows = rows,
                         .successors = successors};
   for (uint32_t r = 0; r < rows; r++) {
-    const bdag_half_edge *out = b->out + b->out_offset[order[r]];
+    const uint32_t *out = b->out_target + b->out_offset[order[r]];
+    const uint32_t *cell = b->out_cell + b->out_offset[order[r]];
     const uint32_t length = b->out_length[order[r]];
     for (uint32_t k = 0; k < length; k++)
-      b->build->slot[out[k].edge] =
-          (uint32_t)(bundle.slot + (uint64_t)b->column[out[k].vertex] * rows + r);
+      give_slot(b, cell_of(b, cell[k]), bundle.slot + (uint64_t)b->column[out[k]] * rows + r);
     uint32_t next = 0;
     for (uint32_t k = 0; k < successors; k++) {
-      if (next < length && out[next].vertex == b->successor[k])
+      if (next < length && out[next] == b->successor[k])
         next++;
       else
         plan->hole[plan->holes++] = bundle.slot + (uint64_t)k * rows + r;
@@ -257,10 +306,12 @@ static void add_bundle(bdag_backward *b, const uint32_t *order, uint32_t rows) {
 static void add_sweep_row(bdag_backward *b, uint32_t row) {
   bdag_plan *plan = b->plan;
   uint64_t entry = plan->sweep_offset[plan->swept];
-  const bdag_half_edge *out = b->out + b->out_offset[row];
+  const uint32_t *out = b->out_target + b->out_offset[row];
+  const uint32_t *cell = b->out_cell + b->out_offset[row];
+  prefetch_slots(b, row);
   for (uint32_t k = 0; k < b->out_length[row]; k++, entry++) {
-    plan->sweep_successor[entry] = out[k].vertex;
-    b->build->slot[out[k].edge] = (uint32_t)(plan->edge_base + 1 + plan->live_slots++);
+    plan->sweep_successor[entry] = out[k];
+    give_slot(b, cell_of(b, cell[k]), plan->edge_base + 1 + plan->live_slots++);
   }
   b->swept_edges += b->out_length[row];
   plan->sweep_row[plan->swept++] = row;
@@ -413,7 +464,7 @@ static void sort_pulls(bdag_backward *b, uint32_t *order, uint32_t count) {
  * panels, then the others, rows with similar successors side by side. */
 static void add_range(bdag_backward *b, uint32_t first, uint32_t end, int is_input) {
   bdag_plan *plan = b->plan;
-  const bdag_lists lists = {b->out_offset, b->out_length, &b->out[0].vertex, 2};
+  const bdag_lists lists = {b->out_offset, b->out_length, b->out_target, 1};
   for (int pulls = 1; pulls >= 0; pulls--) {
     uint32_t count = 0;
     for (uint32_t row = first; row < end; row++)
@@ -463,49 +514,58 @@ static void add_all(bdag_backward *b) {
       add_range(b, row, end, 0);
       end = row;
       add_panel_tasks(b, end);
+      discard_out_edges(b, end);
     }
     if (!triangle) continue;
     add_triangle(b, block);
     end = block->row;
     add_panel_tasks(b, end);
+    discard_out_edges(b, end);
   }
   if (!b->failed) add_range(b, 0, plan->first_neuron, 1);
 }
 
-/* ---- Slots ---------------------------------------------------------------------------------------- */
+/* ---- The rest ------------------------------------------------------------------------------------- */
 
-/* Edges that do not reach Loss come after those of the sweep, in the order of the lists. */
-static void number_rest(bdag_backward *b) {
-  bdag_build *build = b->build;
-  bdag_plan *plan = b->plan;
-  uint64_t next = plan->edge_base + 1 + plan->live_slots;
-  plan->slot_count = next + build->edges - build->dense - b->swept_edges;
-  if (next == plan->slot_count) return;
-  for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
-    uint32_t length;
-    const uint32_t first = bdag_row_place(build, row, &length);
-    for (uint32_t place = first; place < first + length; place++)
-      if (build->slot[place] == BDAG_NO_SLOT) build->slot[place] = (uint32_t)next++;
+static void number_united_row(bdag_backward *b, const bdag_union *part, uint32_t r,
+                              uint64_t *next) {
+  uint32_t *cell = b->plan->union_slot + part->entry + r;
+  for (uint32_t k = 0; k < part->sources; k++, cell += part->targets) {
+    if (*cell == BDAG_NO_SLOT)
+      *cell = 0;
+    else
+      give_slot(b, cell, (*next)++);
   }
 }
 
-/* Lists and unions held places and learn their slots. */
+/* Edges that do not reach Loss come after those of the sweep, in the order of the lists. */
+static void number_rest(bdag_backward *b) {
+  const bdag_plan *plan = b->plan;
+  uint64_t next = plan->edge_base + 1 + plan->live_slots;
+  for (uint32_t i = 0; i < plan->blocks; i++) {
+    const bdag_block *block = &plan->block[i];
+    for (uint32_t row = block->row; row < block->row + block->rows; row++) {
+      if (plan->reaches[row]) continue;
+      if (block->unions > 0)
+        number_united_row(b, &plan->union_panel[block->first_union], row - block->row, &next);
+      for (uint64_t e = plan->list_offset[row]; e < plan->list_offset[row + 1]; e++)
+        give_slot(b, &plan->list_slot[e], next++);
+    }
+  }
+}
+
 static bdag_status number_edges(bdag_backward *b, bdag_error *error) {
   const bdag_build *build = b->build;
   bdag_plan *plan = b->plan;
   plan->live_entries = plan->sweep_offset[plan->swept];
-  number_rest(b);
+  plan->slot_count =
+      plan->edge_base + 1 + plan->live_slots + build->edges - build->dense - b->swept_edges;
   if (plan->slot_count >= UINT32_MAX)
     return bdag_fail(error, BDAG_ERROR_LIMIT,
                      "%llu weights, biases and zeros between them are more than a plan takes "
                      "(2^32 - 2); split the network",
                      (unsigned long long)plan->slot_count);
-  const uint64_t listed = plan->list_offset[plan->rows];
-  const uint32_t base = (uint32_t)plan->edge_base;
-  for (uint64_t i = 0; i < listed; i++) plan->list_slot[i] = build->slot[plan->list_slot[i]] - base;
-  for (uint64_t i = 0; i < plan->union_entries; i++)
-    plan->union_slot[i] =
-        plan->union_slot[i] == BDAG_NO_SLOT ? 0 : build->slot[plan->union_slot[i]] - base;
+  number_rest(b);
   return BDAG_OK;
 }
 
@@ -522,7 +582,9 @@ static int allocate(bdag_backward *b) {
   b->member = bdag_allocate_array(context, members, sizeof *b->member);
   b->out_offset = bdag_allocate_array(context, rows + 1, sizeof *b->out_offset);
   b->out_length = build->out_length;
-  b->out = bdag_allocate_array(context, irregular, sizeof *b->out);
+  b->out_target = bdag_allocate_array(context, irregular, sizeof *b->out_target);
+  b->out_cell = bdag_allocate_array(context, irregular, sizeof *b->out_cell);
+  b->listed = plan->list_offset[plan->rows];
   b->order = bdag_allocate_array(context, rows, sizeof *b->order);
   b->stamp = bdag_allocate_zeroed(context, rows, sizeof *b->stamp);
   b->column = bdag_allocate_array(context, rows, sizeof *b->column);
@@ -532,9 +594,10 @@ static int allocate(bdag_backward *b) {
   plan->sweep_offset = bdag_allocate_zeroed(context, rows + 1, sizeof *plan->sweep_offset);
   plan->sweep_successor = bdag_allocate_array(context, irregular, sizeof *plan->sweep_successor);
   return bdag_similar_create(&b->similar, context, plan->rows, plan->rows) != 0 ||
-         b->member_offset == NULL || b->member == NULL || b->out_offset == NULL || b->out == NULL ||
-         b->order == NULL || b->stamp == NULL || b->column == NULL || b->successor == NULL ||
-         plan->sweep_row == NULL || plan->sweep_offset == NULL || plan->sweep_successor == NULL;
+         b->member_offset == NULL || b->member == NULL || b->out_offset == NULL ||
+         b->out_target == NULL || b->out_cell == NULL || b->order == NULL || b->stamp == NULL ||
+         b->column == NULL || b->successor == NULL || plan->sweep_row == NULL ||
+         plan->sweep_offset == NULL || plan->sweep_successor == NULL;
 }
 
 bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error) {
@@ -544,6 +607,12 @@ bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error) {
                      .plan = plan,
                      .task_edges = bdag_costs_task_edges(build->context),
                      .panels_left = plan->panels};
+  const uint64_t cells = plan->list_offset[plan->rows] + plan->union_entries;
+  if (cells >= UINT32_MAX)
+    return bdag_fail(error, BDAG_ERROR_LIMIT,
+                     "%llu irregular edges and zeros between them are more than a plan takes "
+                     "(2^32 - 2); split the network",
+                     (unsigned long long)cells);
   b.failed = allocate(&b);
   if (!b.failed) {
     list_members(&b);
@@ -554,7 +623,8 @@ bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error) {
   bdag_free(context, b.member_offset);
   bdag_free(context, b.member);
   bdag_free(context, b.out_offset);
-  bdag_free(context, b.out);
+  bdag_free(context, b.out_target);
+  bdag_free(context, b.out_cell);
   bdag_free(context, b.order);
   bdag_free(context, b.stamp);
   bdag_free(context, b.column);
