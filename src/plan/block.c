@@ -41,7 +41,7 @@ typedef struct bdag_cut {
   uint32_t *column;      /* [rows] sources of the panel at hand; column number by source */
   uint64_t panel_capacity, union_capacity, run_capacity, block_capacity;
   uint64_t source_capacity, union_slot_capacity, hole_capacity;
-  uint64_t discarded; /* bytes of the lists */
+  uint64_t discarded; /* bytes of build->in */
   int failed;
 } bdag_cut;
 
@@ -53,9 +53,9 @@ typedef struct bdag_row_list {
 } bdag_row_list;
 
 static bdag_row_list list_of(const bdag_build *build, uint32_t row) {
-  const uint32_t first = build->row_first[row];
-  return (bdag_row_list){build->plan->list_source + first, build->plan->list_slot + first,
-                         build->row_first[row + 1] - first};
+  const uint32_t first = build->row_first[row], length = build->row_first[row + 1] - first;
+  uint32_t *list = build->in + 2 * (uint64_t)first;
+  return (bdag_row_list){list, list + length, length};
 }
 
 /* Whether edge k repeats the source of the edge before it. */
@@ -359,19 +359,7 @@ static void add_union(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t sou
 
 /* ---- Blocks -------------------------------------------------------------------------------------- */
 
-/* Entries between lists that stay and those to come. */
-static void discard_lists(bdag_cut *cut, uint64_t from, uint64_t to) {
-  bdag_plan *plan = cut->build->plan;
-  uint64_t begin = from * sizeof *plan->list_source;
-  const uint64_t end = to * sizeof *plan->list_source;
-  if (begin < cut->discarded) begin = cut->discarded;
-  if (begin >= end) return;
-  const uint64_t sources = bdag_discard(plan->list_source, begin, end);
-  cut->discarded = bdag_discard(plan->list_slot, begin, end);
-  if (cut->discarded > sources) cut->discarded = sources;
-}
-
-/* Lists of rows keep what no panel or union took: they move down to those of the rows before. */
+/* Lists of rows: what no panel or union took. Cells hold ids until edges have slots. */
 static void fill_lists(bdag_cut *cut, uint32_t first, uint32_t rows, int in_union) {
   bdag_build *build = cut->build;
   bdag_plan *plan = build->plan;
@@ -385,7 +373,8 @@ static void fill_lists(bdag_cut *cut, uint32_t first, uint32_t rows, int in_unio
     }
     plan->list_offset[row + 1] = at;
   }
-  discard_lists(cut, plan->list_offset[first + rows], build->row_first[first + rows]);
+  cut->discarded = bdag_discard(build->in, cut->discarded,
+                                2 * (uint64_t)build->row_first[first + rows] * sizeof *build->in);
 }
 
 /* What the backward pass will have to do for the in-edges of these rows. */
@@ -491,9 +480,12 @@ static int allocate_lists(bdag_cut *cut) {
   cut->last_reader = bdag_allocate_array(context, plan->rows, sizeof *cut->last_reader);
   plan->list_offset =
       bdag_allocate_zeroed(context, (uint64_t)plan->rows + 1, sizeof *plan->list_offset);
+  plan->list_source = bdag_allocate_array(context, build->edges, sizeof *plan->list_source);
+  plan->list_slot = bdag_allocate_array(context, build->edges, sizeof *plan->list_slot);
   build->out_length = bdag_allocate_zeroed(context, plan->rows, sizeof *build->out_length);
   return cut->stamp == NULL || cut->count == NULL || cut->column == NULL || cut->shared == NULL ||
-         cut->last_reader == NULL || plan->list_offset == NULL || build->out_length == NULL;
+         cut->last_reader == NULL || plan->list_offset == NULL || plan->list_source == NULL ||
+         plan->list_slot == NULL || build->out_length == NULL;
 }
 
 bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error) {
@@ -509,6 +501,9 @@ bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error) {
   for (uint32_t row = plan->first_neuron; row < plan->rows && !cut.failed;)
     row += cut_block(&cut, row);
   plan->edge_base = plan->slot_count++;
+  bdag_free(build->context, build->in);
+  bdag_free(build->context, build->row_first);
+  build->in = build->row_first = NULL;
   bdag_free(build->context, cut.stamp);
   bdag_free(build->context, cut.count);
   bdag_free(build->context, cut.column);

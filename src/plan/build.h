@@ -25,10 +25,9 @@ typedef struct bdag_build {
   uint32_t *in_degree, *out_degree; /* [vertices] */
   uint32_t *in_offset;              /* [vertices + 1] in-edges of a vertex */
   uint32_t *in_source; /* source vertices in the order of the edges' ids; until rows are made */
-  /* In-edges by target row: entries of plan->list_source, where source rows ascend, and of
-   * plan->list_slot. Until edges have slots that holds their ids, NO_SLOT where a panel took the edge.
-   * Cutting blocks leaves in these lists only what is irregular. */
-  uint32_t *row_first; /* [rows + 1] */
+  /* In-edges by target row: from 2·row_first[row] on the source rows, ascending, then as many ids,
+   * BDAG_NO_SLOT where a panel took the edge. */
+  uint32_t *row_first, *in; /* [rows + 1], [2·edges] */
   /* [network edges], BDAG_NO_SLOT: takes no part. Part of plan->state_of_parameter, or `own_slots`. */
   uint32_t *slot_of_edge, *own_slots;
   uint64_t dense;       /* edges in panels */
@@ -60,7 +59,7 @@ bdag_status bdag_prepare_state(bdag_build *build, bdag_error *error);
 /* From parameters to slots and state. */
 bdag_status bdag_build_state(bdag_build *build, bdag_error *error);
 
-/* Sorted lists of entries below a universe: list of item i is data[step · (offset[i] + k)] for k below
+/* Sorted lists of entries below a universe: list of item i is data[step · offset[i] + k] for k below
  * length[i]. */
 typedef struct bdag_lists {
   const uint32_t *offset;

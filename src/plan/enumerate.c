@@ -6,6 +6,8 @@
 
 #include "plan/build.h"
 
+#define LISTS_AHEAD 4u
+
 /* Lists of vertices that are visited one after the other are far apart in memory. */
 static inline void prefetch_sources(const bdag_build *build, uint32_t v) {
   const uint32_t line = 64 / sizeof *build->in_source, end = build->in_offset[v + 1];
@@ -23,7 +25,7 @@ static uint32_t enumerate_sinks(bdag_build *build, uint32_t *waiting, uint32_t *
     const uint32_t v = order[n];
     if (build->in_loss[v]) build->reaches[v] = 1;
     const uint8_t reaches = build->reaches[v];
-    if (n + 1 < known) prefetch_sources(build, order[n + 1]);
+    if (n + LISTS_AHEAD < known) prefetch_sources(build, order[n + LISTS_AHEAD]);
     for (uint32_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++) {
       const uint32_t u = build->in_source[i];
       build->reaches[u] |= reaches;
@@ -68,7 +70,7 @@ static void assign_levels(bdag_build *build) {
   for (uint32_t n = build->active_count; n-- > 0;) {
     const uint32_t v = build->order[n];
     uint32_t level = 0;
-    if (n > 0) prefetch_sources(build, build->order[n - 1]);
+    if (n >= LISTS_AHEAD) prefetch_sources(build, build->order[n - LISTS_AHEAD]);
     for (uint32_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++) {
       const uint32_t below = plan->level[build->in_source[i]] + 1;
       if (below > level) level = below;

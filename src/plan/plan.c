@@ -125,6 +125,7 @@ static void free_build(bdag_build *build) {
   bdag_free(context, build->out_degree);
   bdag_free(context, build->in_source);
   bdag_free(context, build->row_first);
+  bdag_free(context, build->in);
   bdag_free(context, build->own_slots);
   bdag_free(context, build->out_length);
 }

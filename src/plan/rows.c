@@ -18,12 +18,11 @@ typedef struct bdag_half_edge {
 /* Lists of a level lie together, so that all that is done with them finds them in cache. */
 typedef struct bdag_leveller {
   bdag_build *build;
-  uint64_t *offset;   /* [levels + 2] of a level in `sorted` */
-  uint32_t *sorted;   /* neurons by level */
-  uint32_t *space;    /* as long */
-  bdag_half_edge *in; /* by level, by vertex: build->in_offset */
-  bdag_half_edge *list_space;
-  uint64_t discarded; /* of `in` */
+  uint64_t *offset; /* [levels + 2] of a level in `sorted` */
+  uint32_t *sorted; /* neurons by level */
+  uint32_t *space;  /* as long */
+  bdag_half_edge *list_space[2];
+  uint32_t *level_space; /* lists of a level */
 } bdag_leveller;
 
 static void give_row(bdag_build *build, uint32_t v) {
@@ -54,9 +53,9 @@ static void insert_each(bdag_half_edge *list, uint32_t count) {
 }
 
 /* Stable, by digits of about as many values as there are edges. Sources lie between `least` and
- * `most`. */
-static void sort_by_digits(bdag_half_edge *list, bdag_half_edge *space, uint32_t count,
-                           uint32_t least, uint32_t most) {
+ * `most`. Returns where the sorted list is, `list` or `space`. */
+static bdag_half_edge *sort_by_digits(bdag_half_edge *list, bdag_half_edge *space, uint32_t count,
+                                      uint32_t least, uint32_t most) {
   uint32_t bits = 32 - (uint32_t)__builtin_clz(count), begin[1 << MOST_BITS];
   if (bits > MOST_BITS) bits = MOST_BITS;
   const uint32_t digits = 1u << bits;
@@ -76,53 +75,57 @@ static void sort_by_digits(bdag_half_edge *list, bdag_half_edge *space, uint32_t
     from = to;
     to = swapped;
   }
-  if (from != list) memcpy(list, from, count * sizeof *list);
+  return from;
 }
 
-/* Source vertices become source rows, ascending; parallel edges stay in the order of their ids. */
+/* Edges of a vertex become source rows, ascending, and ids; parallel edges stay in the order of ids. */
 static void set_sources(bdag_leveller *leveller, uint32_t v) {
   const bdag_build *build = leveller->build;
   const uint32_t *row_of_vertex = build->plan->row_of_vertex;
-  bdag_half_edge *list = leveller->in + build->in_offset[v];
   const uint32_t count = build->in_degree[v];
+  uint32_t *sources = build->in + 2 * (uint64_t)build->in_offset[v], *edges = sources + count;
+  bdag_half_edge *list = leveller->list_space[0];
   uint32_t least = UINT32_MAX, most = 0, before = 0;
   int sorted = 1;
   for (uint32_t k = 0; k < count; k++) {
-    const uint32_t row = row_of_vertex[list[k].source];
-    list[k].source = row;
+    const uint32_t row = row_of_vertex[sources[2 * k]];
+    list[k] = (bdag_half_edge){row, sources[2 * k + 1]};
     sorted &= row >= before;
     before = row;
     least = row < least ? row : least;
     most = row > most ? row : most;
   }
-  if (sorted) return;
-  if (count <= SHORT_LIST)
+  if (!sorted && count <= SHORT_LIST)
     insert_each(list, count);
-  else
-    sort_by_digits(list, leveller->list_space, count, least, most);
+  else if (!sorted)
+    list = sort_by_digits(list, leveller->list_space[1], count, least, most);
+  for (uint32_t k = 0; k < count; k++) {
+    sources[k] = list[k].source;
+    edges[k] = list[k].edge;
+  }
 }
 
-/* The lists of rows `first` to the last one given, from `in` to the plan. */
-static void keep_lists(bdag_leveller *leveller, uint32_t first) {
-  bdag_build *build = leveller->build;
-  bdag_plan *plan = build->plan;
+/* Lists of the rows from `first` on, which are those of a level, into the order of rows. */
+static void order_lists(const bdag_leveller *leveller, uint32_t first) {
+  const bdag_build *build = leveller->build;
+  const bdag_plan *plan = build->plan;
+  const uint64_t begin = 2 * (uint64_t)build->row_first[first];
   for (uint32_t row = first; row < plan->rows; row++) {
-    const uint32_t v = plan->vertex_of_row[row], at = build->row_first[row];
-    const bdag_half_edge *list = leveller->in + build->in_offset[v];
-    const uint32_t count = build->in_degree[v];
-    for (uint32_t k = 0; k < count; k++) {
-      plan->list_source[at + k] = list[k].source;
-      plan->list_slot[at + k] = list[k].edge;
-    }
-    build->row_first[row + 1] = at + count;
+    const uint32_t v = plan->vertex_of_row[row], count = build->in_degree[v];
+    const uint64_t at = 2 * (uint64_t)build->row_first[row];
+    memcpy(leveller->level_space + (at - begin), build->in + 2 * (uint64_t)build->in_offset[v],
+           2 * (size_t)count * sizeof *build->in);
+    build->row_first[row + 1] = build->row_first[row] + count;
   }
+  const uint64_t end = 2 * (uint64_t)build->row_first[plan->rows];
+  memcpy(build->in + begin, leveller->level_space, (end - begin) * sizeof *build->in);
 }
 
 static inline void place_edges(bdag_leveller *leveller, int all) {
   const bdag_build *build = leveller->build;
   const bdag_network *network = build->network;
   uint32_t *next = build->in_offset;
-  bdag_half_edge *in = leveller->in;
+  bdag_half_edge *in = (bdag_half_edge *)build->in;
   for (uint64_t e = 0; e < network->edge_count; e++) {
     if (e + BDAG_EDGES_AHEAD < network->edge_count)
       __builtin_prefetch(&in[next[network->target[e + BDAG_EDGES_AHEAD]]], 1);
@@ -224,7 +227,7 @@ static int allocate_rows(bdag_build *build) {
 static int rows_of_levels(bdag_leveller *leveller) {
   bdag_build *build = leveller->build;
   bdag_plan *plan = build->plan;
-  const bdag_lists lists = {build->in_offset, build->in_degree, &leveller->in[0].source, 2};
+  const bdag_lists lists = {build->in_offset, build->in_degree, build->in, 2};
   bdag_similar_work work;
   int failed = bdag_similar_create(&work, build->context, build->active_count, build->active_count);
   for (uint32_t l = 0; l <= plan->depth && !failed; l++) {
@@ -237,9 +240,7 @@ static int rows_of_levels(bdag_leveller *leveller) {
     if (plan->options.amalgamation != BDAG_AMALGAMATE_OFF)
       failed = bdag_order_similar(&work, &lists, level, count);
     for (uint32_t i = 0; i < count; i++) give_row(build, level[i]);
-    keep_lists(leveller, first);
-    leveller->discarded = bdag_discard(leveller->in, leveller->discarded,
-                                       build->row_first[plan->rows] * sizeof *leveller->in);
+    order_lists(leveller, first);
   }
   bdag_similar_destroy(&work);
   return failed;
@@ -248,28 +249,42 @@ static int rows_of_levels(bdag_leveller *leveller) {
 /* What enumerating needed goes before lists with ids come. */
 static int allocate_lists(bdag_leveller *leveller) {
   bdag_build *build = leveller->build;
-  bdag_plan *plan = build->plan;
   const bdag_context *context = build->context;
   bdag_free(context, build->in_source);
   bdag_free(context, build->out_degree);
   bdag_free(context, build->order);
   build->in_source = build->out_degree = build->order = NULL;
-  uint32_t most = 0;
-  for (uint32_t v = 0; v < build->vertices; v++)
-    if (build->in_degree[v] > most) most = build->in_degree[v];
-  const uint32_t levels = plan->depth + 1;
+  const uint32_t levels = build->plan->depth + 1;
   leveller->offset = bdag_allocate_zeroed(context, (uint64_t)levels + 2, sizeof *leveller->offset);
   leveller->sorted = bdag_allocate_array(context, build->active_count, sizeof *leveller->sorted);
   leveller->space = bdag_allocate_array(context, build->active_count, sizeof *leveller->space);
-  leveller->list_space = bdag_allocate_array(context, most, sizeof *leveller->list_space);
-  leveller->in = bdag_allocate_array(context, build->edges, sizeof *leveller->in);
+  build->in = bdag_allocate_array(context, build->edges, 2 * sizeof *build->in);
   build->row_first =
       bdag_allocate_zeroed(context, (uint64_t)build->active_count + 1, sizeof *build->row_first);
-  plan->list_source = bdag_allocate_array(context, build->edges, sizeof *plan->list_source);
-  plan->list_slot = bdag_allocate_array(context, build->edges, sizeof *plan->list_slot);
   return leveller->offset == NULL || leveller->sorted == NULL || leveller->space == NULL ||
-         leveller->list_space == NULL || leveller->in == NULL || build->row_first == NULL ||
-         plan->list_source == NULL || plan->list_slot == NULL;
+         build->in == NULL || build->row_first == NULL;
+}
+
+/* Room for the longest list and for the lists of the largest level. */
+static int allocate_space(bdag_leveller *leveller) {
+  const bdag_build *build = leveller->build;
+  const bdag_context *context = build->context;
+  uint64_t longest = 0, largest = 0;
+  for (uint32_t l = 0; l <= build->plan->depth; l++) {
+    uint64_t edges = 0;
+    for (uint64_t i = leveller->offset[l]; i < leveller->offset[l + 1]; i++) {
+      const uint32_t degree = build->in_degree[leveller->sorted[i]];
+      edges += degree;
+      if (degree > longest) longest = degree;
+    }
+    if (edges > largest) largest = edges;
+  }
+  for (int i = 0; i < 2; i++)
+    leveller->list_space[i] =
+        bdag_allocate_array(context, longest, sizeof *leveller->list_space[i]);
+  leveller->level_space = bdag_allocate_array(context, largest, 2 * sizeof *leveller->level_space);
+  return leveller->list_space[0] == NULL || leveller->list_space[1] == NULL ||
+         leveller->level_space == NULL;
 }
 
 bdag_status bdag_build_rows(bdag_build *build, bdag_error *error) {
@@ -279,6 +294,9 @@ bdag_status bdag_build_rows(bdag_build *build, bdag_error *error) {
   int failed = allocate_rows(build) || allocate_lists(&leveller);
   if (!failed) {
     sort_by_level(build, leveller.offset, plan->depth + 1, leveller.sorted);
+    failed = allocate_space(&leveller);
+  }
+  if (!failed) {
     list_edges(&leveller, (uint32_t)leveller.offset[plan->depth + 1]);
     rows_of_inputs_and_constants(build);
     plan->width = plan->first_neuron;
@@ -288,7 +306,7 @@ bdag_status bdag_build_rows(bdag_build *build, bdag_error *error) {
   bdag_free(context, leveller.offset);
   bdag_free(context, leveller.sorted);
   bdag_free(context, leveller.space);
-  bdag_free(context, leveller.list_space);
-  bdag_free(context, leveller.in);
+  for (int i = 0; i < 2; i++) bdag_free(context, leveller.list_space[i]);
+  bdag_free(context, leveller.level_space);
   return failed ? bdag_fail_memory(error) : BDAG_OK;
 }

@@ -46,7 +46,7 @@ static uint32_t minimum(const bdag_similar *s, uint32_t place, uint32_t seed) {
   uint32_t length, low = UINT32_MAX;
   const uint32_t *list = list_of(s, place, &length);
   for (uint32_t k = 0; k < length; k++) {
-    const uint32_t hash = scramble(list[k * s->lists->step], seed);
+    const uint32_t hash = scramble(list[k], seed);
     low = hash < low ? hash : low;
   }
   return low;
@@ -57,7 +57,7 @@ static uint64_t whole_hash(const bdag_similar *s, uint32_t place) {
   const uint32_t *list = list_of(s, place, &length);
   uint64_t hash = length;
   for (uint32_t k = 0; k < length; k++)
-    hash = (hash ^ list[k * s->lists->step]) * 0x9e3779b97f4a7c15u + (hash >> 31);
+    hash = (hash ^ list[k]) * 0x9e3779b97f4a7c15u + (hash >> 31);
   return hash;
 }
 
@@ -116,7 +116,7 @@ static uint32_t fill_bits(bdag_similar *s, const bdag_context *context, const bd
   for (uint32_t i = 0; i < count; i++) {
     const uint32_t *list = list_of(s, items[i].place, &length);
     for (uint32_t k = 0; k < length; k++) {
-      const uint32_t entry = list[k * s->lists->step];
+      const uint32_t entry = list[k];
       if (work->stamp[entry] == work->stamps) continue;
       work->stamp[entry] = work->stamps;
       work->local[entry] = known++;
@@ -132,7 +132,7 @@ static uint32_t fill_bits(bdag_similar *s, const bdag_context *context, const bd
   for (uint32_t i = 0; i < count; i++) {
     const uint32_t *list = list_of(s, items[i].place, &length);
     for (uint32_t k = 0; k < length; k++) {
-      const uint32_t bit = work->local[list[k * s->lists->step]];
+      const uint32_t bit = work->local[list[k]];
       work->bits[(size_t)i * words + bit / 64] |= UINT64_C(1) << (bit % 64);
     }
   }
