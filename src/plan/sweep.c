@@ -17,6 +17,10 @@
 /* Rows of a task with dense pulls: register tiles of six. */
 #define PULL_ROWS_STEP 6u
 
+/* Out-edges that are listed at a time, and at most so many times. */
+#define WINDOW_EDGES (UINT64_C(1) << 24)
+#define WINDOWS      8u
+
 typedef struct bdag_member {
   uint32_t panel, position;
 } bdag_member;
@@ -26,12 +30,14 @@ typedef struct bdag_backward {
   bdag_plan *plan;
   uint64_t *member_offset; /* [rows + 2] panels that read a row */
   bdag_member *member;
-  uint32_t *out_offset; /* [rows + 1] irregular out-edges of a row, targets ascending: */
+  uint32_t *out_offset; /* [rows] irregular out-edges of a row, targets ascending: */
   uint32_t *out_length;
   uint32_t *out_target;
-  uint32_t *out_cell;       /* entry of plan->list_slot, or `listed` + entry of plan->union_slot */
-  uint64_t listed, out_end; /* out-edges of rows that are done begin there */
-  uint32_t *order;          /* [rows] rows of the range at hand */
+  uint32_t *out_cell; /* entry of plan->list_slot, or `listed` + entry of plan->union_slot */
+  uint64_t listed;
+  uint64_t out_capacity, window_edges;
+  uint32_t window, window_rows;         /* rows whose out-edges are listed */
+  uint32_t *order;                      /* [rows] rows of the range at hand */
   uint32_t *stamp, *column, *successor; /* [rows] of the bundle at hand */
   uint32_t stamps;
   uint64_t swept_edges;
@@ -64,6 +70,10 @@ static void list_members(bdag_backward *b) {
       b->member[next[plan->source[plan->panel[p].list + k]]++] = (bdag_member){p, k};
 }
 
+static uint32_t level_of(const bdag_plan *plan, uint32_t row) {
+  return plan->level[plan->vertex_of_row[row]];
+}
+
 static inline void list_out_edge(bdag_backward *b, uint32_t source, uint32_t target,
                                  uint64_t cell) {
   const uint32_t at = b->out_offset[source]++;
@@ -71,47 +81,75 @@ static inline void list_out_edge(bdag_backward *b, uint32_t source, uint32_t tar
   b->out_cell[at] = (uint32_t)cell;
 }
 
-static void list_united_edges(bdag_backward *b, const bdag_union *part) {
-  const bdag_plan *plan = b->plan;
-  uint32_t *cell = plan->union_slot + part->entry;
-  for (uint32_t k = 0; k < part->sources; k++)
-    for (uint32_t r = 0; r < part->targets; r++, cell++) {
-      if (!plan->reaches[part->row + r]) continue;
-      if (*cell != BDAG_NO_SLOT)
-        list_out_edge(b, plan->source[part->list + k], part->row + r,
-                      b->listed + (uint64_t)(cell - plan->union_slot));
-      else
-        *cell = 0;
-    }
+static inline int in_window(const bdag_backward *b, uint32_t row) {
+  return row - b->window < b->window_rows;
 }
 
-/* Irregular edges by source row, targets ascending (counting sort). */
-static void list_out_edges(bdag_backward *b) {
+static void list_united_edges(bdag_backward *b, const bdag_union *part) {
   const bdag_plan *plan = b->plan;
+  for (uint32_t k = 0; k < part->sources; k++) {
+    const uint32_t source = plan->source[part->list + k];
+    const uint64_t entry = part->entry + (uint64_t)k * part->targets;
+    if (!in_window(b, source)) continue;
+    for (uint32_t r = 0; r < part->targets; r++)
+      if (plan->union_slot[entry + r] != BDAG_NO_SLOT && plan->reaches[part->row + r])
+        list_out_edge(b, source, part->row + r, b->listed + entry + r);
+  }
+}
+
+static void list_block_edges(bdag_backward *b, const bdag_block *block) {
+  const bdag_plan *plan = b->plan;
+  for (uint32_t p = 0; p < block->unions; p++)
+    list_united_edges(b, &plan->union_panel[block->first_union + p]);
+  for (uint32_t row = block->row; row < block->row + block->rows; row++)
+    for (uint64_t e = plan->list_offset[row]; e < plan->list_offset[row + 1]; e++)
+      if (plan->reaches[row] && in_window(b, plan->list_source[e]))
+        list_out_edge(b, plan->list_source[e], row, e);
+}
+
+/* Rows `first` … end − 1, and with them what lies in front as far as there is room: whole levels. */
+static uint32_t choose_window(const bdag_backward *b, uint32_t first, uint32_t end,
+                              uint64_t *edges) {
+  uint64_t sum = 0;
+  for (uint32_t row = first; row < end; row++) sum += b->out_length[row];
+  *edges = sum;
+  for (uint32_t row = first; row > 0; row--) {
+    sum += b->out_length[row - 1];
+    if (sum > b->window_edges) break;
+    if (row > 1 && level_of(b->plan, row - 2) == level_of(b->plan, row - 1)) continue;
+    first = row - 1;
+    *edges = sum;
+  }
+  return first;
+}
+
+/* Irregular edges from rows `first` … end − 1, which are dealt with next, by source row, targets ascending
+ * (counting sort). All at once where that takes little memory. */
+static void list_out_edges(bdag_backward *b, uint32_t first, uint32_t end) {
+  const bdag_plan *plan = b->plan;
+  const bdag_context *context = b->build->context;
+  if (b->failed || first >= b->window) return;
+  uint64_t edges;
+  b->window = choose_window(b, first, end, &edges);
+  b->window_rows = end - b->window;
+  if (edges > b->out_capacity) {
+    bdag_free(context, b->out_target);
+    bdag_free(context, b->out_cell);
+    b->out_target = bdag_allocate_array(context, edges, sizeof *b->out_target);
+    b->out_cell = bdag_allocate_array(context, edges, sizeof *b->out_cell);
+    b->out_capacity = edges;
+    b->failed = b->out_target == NULL || b->out_cell == NULL;
+    if (b->failed) return;
+  }
   uint32_t at = 0;
-  for (uint32_t row = 0; row < plan->rows; row++) {
+  for (uint32_t row = b->window; row < end; row++) {
     b->out_offset[row] = at;
     at += b->out_length[row];
   }
-  for (uint32_t i = 0; i < plan->blocks; i++) {
-    const bdag_block *block = &plan->block[i];
-    for (uint32_t p = 0; p < block->unions; p++)
-      list_united_edges(b, &plan->union_panel[block->first_union + p]);
-    for (uint32_t row = block->row; row < block->row + block->rows; row++)
-      for (uint64_t e = plan->list_offset[row]; e < plan->list_offset[row + 1]; e++)
-        if (plan->reaches[row]) list_out_edge(b, plan->list_source[e], row, e);
-  }
-  for (uint32_t row = plan->rows; row > 0; row--) b->out_offset[row] = b->out_offset[row - 1];
-  b->out_offset[0] = 0;
-  b->out_end = at;
-}
-
-/* The out-edges of rows from `row` on are not needed any more. */
-static void discard_out_edges(bdag_backward *b, uint32_t row) {
-  const uint64_t size = sizeof *b->out_target, from = b->out_offset[row] * size;
-  const uint64_t done = bdag_discard(b->out_target, from, b->out_end * size);
-  bdag_discard(b->out_cell, from, b->out_end * size);
-  if (done > from) b->out_end = b->out_offset[row];
+  uint32_t i = plan->blocks;
+  while (i > 0 && plan->block[i - 1].row + plan->block[i - 1].rows > b->window) i--;
+  for (; i < plan->blocks; i++) list_block_edges(b, &plan->block[i]);
+  for (uint32_t row = b->window; row < end; row++) b->out_offset[row] -= b->out_length[row];
 }
 
 /* ---- Slots ---------------------------------------------------------------------------------------- */
@@ -464,6 +502,8 @@ static void sort_pulls(bdag_backward *b, uint32_t *order, uint32_t count) {
  * panels, then the others, rows with similar successors side by side. */
 static void add_range(bdag_backward *b, uint32_t first, uint32_t end, int is_input) {
   bdag_plan *plan = b->plan;
+  list_out_edges(b, first, end);
+  if (b->failed) return;
   const bdag_lists lists = {b->out_offset, b->out_length, b->out_target, 1};
   for (int pulls = 1; pulls >= 0; pulls--) {
     uint32_t count = 0;
@@ -484,6 +524,8 @@ static void add_triangle(bdag_backward *b, const bdag_block *block) {
   for (uint32_t row = block->row + block->rows; row-- > block->row;)
     if (b->plan->reaches[row]) b->order[count++] = row;
   if (count == 0) return;
+  list_out_edges(b, block->row, block->row + block->rows);
+  if (b->failed) return;
   add_rows_task(b, b->order, count, 1, 0);
 }
 
@@ -492,10 +534,6 @@ static int has_own_edges(const bdag_plan *plan, const bdag_block *block) {
        i++)
     if (plan->list_source[i] >= block->row) return 1;
   return 0;
-}
-
-static uint32_t level_of(const bdag_plan *plan, uint32_t row) {
-  return plan->level[plan->vertex_of_row[row]];
 }
 
 /* Blocks from the last to the first; between triangles ranges of one level. */
@@ -514,44 +552,41 @@ static void add_all(bdag_backward *b) {
       add_range(b, row, end, 0);
       end = row;
       add_panel_tasks(b, end);
-      discard_out_edges(b, end);
     }
     if (!triangle) continue;
     add_triangle(b, block);
     end = block->row;
     add_panel_tasks(b, end);
-    discard_out_edges(b, end);
   }
   if (!b->failed) add_range(b, 0, plan->first_neuron, 1);
 }
 
 /* ---- The rest ------------------------------------------------------------------------------------- */
 
-static void number_united_row(bdag_backward *b, const bdag_union *part, uint32_t r,
-                              uint64_t *next) {
-  uint32_t *cell = b->plan->union_slot + part->entry + r;
-  for (uint32_t k = 0; k < part->sources; k++, cell += part->targets) {
-    if (*cell == BDAG_NO_SLOT)
-      *cell = 0;
-    else
-      give_slot(b, cell, (*next)++);
+/* Edges that do not reach Loss come after those of the sweep, in the order of the lists. */
+static void number_row(const bdag_backward *b, const bdag_block *block, uint32_t row,
+                       uint64_t *next) {
+  const bdag_plan *plan = b->plan;
+  if (block->unions > 0) {
+    const bdag_union *part = &plan->union_panel[block->first_union];
+    uint32_t *cell = plan->union_slot + part->entry + row - part->row;
+    for (uint32_t k = 0; k < part->sources; k++, cell += part->targets)
+      if (*cell != BDAG_NO_SLOT) give_slot(b, cell, (*next)++);
   }
+  for (uint64_t e = plan->list_offset[row]; e < plan->list_offset[row + 1]; e++)
+    give_slot(b, &plan->list_slot[e], (*next)++);
 }
 
-/* Edges that do not reach Loss come after those of the sweep, in the order of the lists. */
-static void number_rest(bdag_backward *b) {
+static void number_rest(const bdag_backward *b) {
   const bdag_plan *plan = b->plan;
   uint64_t next = plan->edge_base + 1 + plan->live_slots;
   for (uint32_t i = 0; i < plan->blocks; i++) {
     const bdag_block *block = &plan->block[i];
-    for (uint32_t row = block->row; row < block->row + block->rows; row++) {
-      if (plan->reaches[row]) continue;
-      if (block->unions > 0)
-        number_united_row(b, &plan->union_panel[block->first_union], row - block->row, &next);
-      for (uint64_t e = plan->list_offset[row]; e < plan->list_offset[row + 1]; e++)
-        give_slot(b, &plan->list_slot[e], next++);
-    }
+    for (uint32_t row = block->row; row < block->row + block->rows; row++)
+      if (!plan->reaches[row]) number_row(b, block, row, &next);
   }
+  for (uint64_t i = 0; i < plan->union_entries; i++)
+    if (plan->union_slot[i] == BDAG_NO_SLOT) plan->union_slot[i] = 0;
 }
 
 static bdag_status number_edges(bdag_backward *b, bdag_error *error) {
@@ -580,10 +615,10 @@ static int allocate(bdag_backward *b) {
   for (uint32_t row = 0; row < plan->rows; row++) irregular += build->out_length[row];
   b->member_offset = bdag_allocate_zeroed(context, rows + 2, sizeof *b->member_offset);
   b->member = bdag_allocate_array(context, members, sizeof *b->member);
-  b->out_offset = bdag_allocate_array(context, rows + 1, sizeof *b->out_offset);
+  b->out_offset = bdag_allocate_array(context, rows, sizeof *b->out_offset);
   b->out_length = build->out_length;
-  b->out_target = bdag_allocate_array(context, irregular, sizeof *b->out_target);
-  b->out_cell = bdag_allocate_array(context, irregular, sizeof *b->out_cell);
+  b->window = plan->rows;
+  b->window_edges = irregular / WINDOWS > WINDOW_EDGES ? irregular / WINDOWS : WINDOW_EDGES;
   b->listed = plan->list_offset[plan->rows];
   b->order = bdag_allocate_array(context, rows, sizeof *b->order);
   b->stamp = bdag_allocate_zeroed(context, rows, sizeof *b->stamp);
@@ -595,9 +630,8 @@ static int allocate(bdag_backward *b) {
   plan->sweep_successor = bdag_allocate_array(context, irregular, sizeof *plan->sweep_successor);
   return bdag_similar_create(&b->similar, context, plan->rows, plan->rows) != 0 ||
          b->member_offset == NULL || b->member == NULL || b->out_offset == NULL ||
-         b->out_target == NULL || b->out_cell == NULL || b->order == NULL || b->stamp == NULL ||
-         b->column == NULL || b->successor == NULL || plan->sweep_row == NULL ||
-         plan->sweep_offset == NULL || plan->sweep_successor == NULL;
+         b->order == NULL || b->stamp == NULL || b->column == NULL || b->successor == NULL ||
+         plan->sweep_row == NULL || plan->sweep_offset == NULL || plan->sweep_successor == NULL;
 }
 
 bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error) {
@@ -616,7 +650,6 @@ bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error) {
   b.failed = allocate(&b);
   if (!b.failed) {
     list_members(&b);
-    list_out_edges(&b);
     add_all(&b);
   }
   bdag_similar_destroy(&b.similar);
