@@ -59,6 +59,9 @@ bdag_status bdag_prepare_state(bdag_build *build, bdag_error *error);
 /* From parameters to slots and state. */
 bdag_status bdag_build_state(bdag_build *build, bdag_error *error);
 
+/* The map of a direct plan in half of the memory, if it has mostly neighbours. 0, −1 when out of memory. */
+int bdag_shorten_state_map(bdag_build *build);
+
 /* Sorted lists of entries below a universe: list of item i is data[step · offset[i] + k] for k below
  * length[i]. */
 typedef struct bdag_lists {

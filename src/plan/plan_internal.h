@@ -122,6 +122,17 @@ typedef struct bdag_plan_loss {
   void *user;
 } bdag_plan_loss;
 
+typedef struct bdag_state_exception {
+  uint32_t parameter, slot;
+} bdag_state_exception;
+
+typedef struct bdag_state_map {
+  uint32_t *base;                  /* by 32 parameters */
+  uint16_t *offset;                /* [network_parameters] */
+  bdag_state_exception *exception; /* parameters ascend */
+  uint64_t exceptions;
+} bdag_state_map;
+
 struct bdag_plan {
   _Atomic uint32_t references;
   const bdag_context *context;
@@ -201,11 +212,12 @@ struct bdag_plan {
   int indirect;
   bdag_parameter_run *parameter_run; /* edge → parameter, a copy of the network's */
   uint64_t parameter_runs;
-  uint32_t *state_of_parameter; /* direct: [network_parameters] */
-  uint32_t *edge_slot;          /* indirect: [network_edges], UINT32_MAX: takes no part */
-  uint64_t *slot_parameter;     /* indirect: [slot_count], BDAG_NONE: none */
-  double *slot_scale;           /* indirect: [slot_count] */
-  uint64_t *use_offset;         /* indirect: [network_parameters + 1] uses of a parameter */
+  uint32_t *state_of_parameter; /* direct: [network_parameters], or NULL: */
+  bdag_state_map state_map;
+  uint32_t *edge_slot;      /* indirect: [network_edges], UINT32_MAX: takes no part */
+  uint64_t *slot_parameter; /* indirect: [slot_count], BDAG_NONE: none */
+  double *slot_scale;       /* indirect: [slot_count] */
+  uint64_t *use_offset;     /* indirect: [network_parameters + 1] uses of a parameter */
   uint64_t *use_slot;
   uint8_t *has_bias; /* [rows] */
   uint64_t live_weights, live_biases;
@@ -218,6 +230,8 @@ struct bdag_plan {
   uint64_t padding, bytes;
 };
 
+/* Index of a parameter in the weights' state, BDAG_NONE for an unknown one. */
+uint64_t bdag_plan_state_of_parameter(const bdag_plan *plan, uint64_t parameter);
 /* Slot of an edge, BDAG_NONE if it takes no part. */
 uint64_t bdag_plan_slot_of_edge(const bdag_plan *plan, uint64_t edge);
 

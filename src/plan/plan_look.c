@@ -19,6 +19,9 @@ static void free_state(const bdag_context *context, bdag_plan *plan) {
     bdag_free(context, plan->parameter_run[i].parameters);
   bdag_free(context, plan->parameter_run);
   bdag_free(context, plan->state_of_parameter);
+  bdag_free(context, plan->state_map.base);
+  bdag_free(context, plan->state_map.offset);
+  bdag_free(context, plan->state_map.exception);
   bdag_free(context, plan->edge_slot);
   bdag_free(context, plan->slot_parameter);
   bdag_free(context, plan->slot_scale);
@@ -94,7 +97,8 @@ static uint64_t plan_bytes(const bdag_plan *plan) {
   const uint64_t state =
       plan->indirect ? 4 * plan->network_edges +
                            8 * (2 * plan->slot_count + plan->network_parameters + plan->edges)
-                     : 4 * plan->network_parameters;
+                     : (plan->state_of_parameter != NULL ? 4 : 2) * plan->network_parameters +
+                           8 * plan->state_map.exceptions;
   const uint64_t tasks = sizeof(bdag_task) * ((uint64_t)plan->forward_tasks + plan->backward_tasks);
   return sizeof *plan + 8 * (uint64_t)plan->network_vertices + 40 * (uint64_t)plan->rows +
          4 * plan->enumeration_count + forward + backward + tasks + graph_bytes(&plan->forward) +

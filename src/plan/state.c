@@ -291,7 +291,8 @@ bdag_status bdag_build_state(bdag_build *build, bdag_error *error) {
   bdag_state state = {.build = build};
   bdag_status status = map_state(&state, error);
   if (status == BDAG_OK &&
-      ((!plan->indirect && copy_runs(build) != BDAG_OK) || live_ranges(build, state.flags)))
+      ((!plan->indirect && (copy_runs(build) != BDAG_OK || bdag_shorten_state_map(build))) ||
+       live_ranges(build, state.flags)))
     status = bdag_fail_memory(error);
   bdag_free(build->context, state.flags);
   return status;
@@ -312,6 +313,6 @@ uint64_t bdag_plan_slot_of_edge(const bdag_plan *plan, uint64_t edge) {
   const uint64_t at = edge - run->first_edge;
   const uint64_t parameter =
       run->parameters != NULL ? run->parameters[at] : run->first_parameter + at;
-  const uint64_t slot = plan->state_of_parameter[parameter];
+  const uint64_t slot = bdag_plan_state_of_parameter(plan, parameter);
   return slot < plan->slot_count ? slot : BDAG_NONE;
 }
