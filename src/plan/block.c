@@ -11,6 +11,7 @@
 #define PANEL_STEP    16u /* vectors of targets: a panel of 8 or more is padded to it */
 #define STEP_TARGETS  8u
 #define NARROW_ROWS   8u /* that read the same two or three sources are a panel */
+#define LISTS_AHEAD   8u
 #define AHEAD         256u /* rows that are measured together; half are more than a block has, and one */
 #define RUN_ROWS      32u /* of lists: what a block's rows share stays in L1 */
 
@@ -82,6 +83,13 @@ static int grow(bdag_cut *cut, void *array, uint64_t *capacity, uint64_t used, u
 
 /* ---- Dense panels -------------------------------------------------------------------------------- */
 
+/* Of a list some rows ahead. */
+static inline void prefetch_sources(const bdag_build *build, uint32_t row) {
+  if (row + LISTS_AHEAD >= build->plan->rows) return;
+  const bdag_row_list list = list_of(build, row + LISTS_AHEAD);
+  for (uint32_t k = 0; k < 2 * list.length; k += 16) __builtin_prefetch(&list.source[k]);
+}
+
 /* How much neighbours share decides most questions below at once. Some rows are measured ahead and are
  * then in cache. */
 static void measure_rows(bdag_cut *cut, uint32_t until) {
@@ -92,6 +100,7 @@ static void measure_rows(bdag_cut *cut, uint32_t until) {
     const uint32_t row = cut->measured;
     const bdag_row_list list = list_of(build, row);
     uint32_t shared = 0;
+    prefetch_sources(build, row);
     for (uint32_t k = 0; k < list.length; k++) {
       const uint32_t source = list.source[k];
       shared += cut->last_reader[source] == row - 1;
@@ -185,14 +194,13 @@ static uint32_t dense_rows(bdag_cut *cut, uint32_t first, int *same) {
 static uint32_t find_columns(bdag_cut *cut, uint32_t first, uint32_t rows, uint64_t *entries) {
   const bdag_plan *plan = cut->build->plan;
   const uint32_t mark = ++cut->stamps;
-  const uint32_t level = plan->level[plan->vertex_of_row[first]];
+  const uint32_t level_row = cut->build->row_of_level[plan->level[plan->vertex_of_row[first]]];
   uint32_t known = 0, kept = 0;
   for (uint32_t r = 0; r < rows; r++) {
     const bdag_row_list list = list_of(cut->build, first + r);
     for (uint32_t k = 0; k < list.length; k++) {
       const uint32_t source = list.source[k];
-      if (source >= first || is_parallel(&list, k)) continue;
-      if (plan->level[plan->vertex_of_row[source]] >= level) continue;
+      if (source >= level_row || is_parallel(&list, k)) continue;
       if (cut->stamp[source] != mark) {
         cut->stamp[source] = mark;
         cut->count[source] = 0;
@@ -503,7 +511,8 @@ bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error) {
   plan->edge_base = plan->slot_count++;
   bdag_free(build->context, build->in);
   bdag_free(build->context, build->row_first);
-  build->in = build->row_first = NULL;
+  bdag_free(build->context, build->row_of_level);
+  build->in = build->row_first = build->row_of_level = NULL;
   bdag_free(build->context, cut.stamp);
   bdag_free(build->context, cut.count);
   bdag_free(build->context, cut.column);

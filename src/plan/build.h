@@ -24,10 +24,11 @@ typedef struct bdag_build {
   uint64_t edges;                   /* that take part; fewer than 2^32 − 1 */
   uint32_t *in_degree, *out_degree; /* [vertices] */
   uint32_t *in_offset;              /* [vertices + 1] in-edges of a vertex */
-  uint32_t *in_source; /* source vertices in the order of the edges' ids; until rows are made */
+  uint32_t *in_source; /* source vertices in the order of ids, until rows are made; lies in `in` */
   /* In-edges by target row: from 2·row_first[row] on the source rows, ascending, then as many ids,
    * BDAG_NO_SLOT where a panel took the edge. */
   uint32_t *row_first, *in; /* [rows + 1], [2·edges] */
+  uint32_t *row_of_level;   /* [levels] first row of the neurons of a level */
   /* [network edges], BDAG_NO_SLOT: takes no part. Part of plan->state_of_parameter, or `own_slots`. */
   uint32_t *slot_of_edge, *own_slots;
   uint64_t dense;       /* edges in panels */

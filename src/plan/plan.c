@@ -104,12 +104,12 @@ static bdag_status allocate_build(bdag_build *build) {
   build->in_offset = bdag_allocate_array(context, vertices + 1, sizeof *build->in_offset);
   build->in_degree = bdag_allocate_array(context, vertices, sizeof *build->in_degree);
   build->out_degree = bdag_allocate_array(context, vertices, sizeof *build->out_degree);
-  build->in_source = bdag_allocate_array(context, edges, sizeof *build->in_source);
+  build->in = build->in_source = bdag_allocate_array(context, edges, 2 * sizeof *build->in);
   plan->row_of_vertex = bdag_allocate_array(context, vertices, sizeof *plan->row_of_vertex);
   plan->level = bdag_allocate_array(context, vertices, sizeof *plan->level);
   const int failed = build->active == NULL || build->reaches == NULL || build->in_loss == NULL ||
                      build->order == NULL || build->in_offset == NULL || build->in_degree == NULL ||
-                     build->out_degree == NULL || build->in_source == NULL ||
+                     build->out_degree == NULL || build->in == NULL ||
                      plan->row_of_vertex == NULL || plan->level == NULL;
   return failed ? BDAG_ERROR_OUT_OF_MEMORY : BDAG_OK;
 }
@@ -123,7 +123,7 @@ static void free_build(bdag_build *build) {
   bdag_free(context, build->in_offset);
   bdag_free(context, build->in_degree);
   bdag_free(context, build->out_degree);
-  bdag_free(context, build->in_source);
+  bdag_free(context, build->row_of_level);
   bdag_free(context, build->row_first);
   bdag_free(context, build->in);
   bdag_free(context, build->own_slots);

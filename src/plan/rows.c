@@ -7,8 +7,9 @@
 #include "plan/build.h"
 
 /* Up to there insertion is faster than counting. */
-#define SHORT_LIST 20u
-#define MOST_BITS  11u
+#define SHORT_LIST  20u
+#define LISTS_AHEAD 16u
+#define MOST_BITS   11u
 
 /* An edge, seen from its target: source vertex, later source row. */
 typedef struct bdag_half_edge {
@@ -233,9 +234,15 @@ static int rows_of_levels(bdag_leveller *leveller) {
   for (uint32_t l = 0; l <= plan->depth && !failed; l++) {
     uint32_t *level = leveller->sorted + leveller->offset[l];
     const uint32_t count = (uint32_t)(leveller->offset[l + 1] - leveller->offset[l]);
-    const uint32_t first = plan->rows;
+    const uint32_t first = build->row_of_level[l] = plan->rows;
     if (count > plan->width) plan->width = count;
-    for (uint32_t i = 0; i < count; i++) set_sources(leveller, level[i]);
+    for (uint32_t i = 0; i < count; i++) {
+      if (i + LISTS_AHEAD < count) {
+        __builtin_prefetch(&build->in_degree[level[i + LISTS_AHEAD]]);
+        __builtin_prefetch(&build->in_offset[level[i + LISTS_AHEAD]]);
+      }
+      set_sources(leveller, level[i]);
+    }
     sort_level(build, level, leveller->space, count);
     if (plan->options.amalgamation != BDAG_AMALGAMATE_OFF)
       failed = bdag_order_similar(&work, &lists, level, count);
@@ -246,11 +253,10 @@ static int rows_of_levels(bdag_leveller *leveller) {
   return failed;
 }
 
-/* What enumerating needed goes before lists with ids come. */
+/* What enumerating needed is not needed any more: lists with ids take the place of those without. */
 static int allocate_lists(bdag_leveller *leveller) {
   bdag_build *build = leveller->build;
   const bdag_context *context = build->context;
-  bdag_free(context, build->in_source);
   bdag_free(context, build->out_degree);
   bdag_free(context, build->order);
   build->in_source = build->out_degree = build->order = NULL;
@@ -258,11 +264,11 @@ static int allocate_lists(bdag_leveller *leveller) {
   leveller->offset = bdag_allocate_zeroed(context, (uint64_t)levels + 2, sizeof *leveller->offset);
   leveller->sorted = bdag_allocate_array(context, build->active_count, sizeof *leveller->sorted);
   leveller->space = bdag_allocate_array(context, build->active_count, sizeof *leveller->space);
-  build->in = bdag_allocate_array(context, build->edges, 2 * sizeof *build->in);
+  build->row_of_level = bdag_allocate_array(context, levels, sizeof *build->row_of_level);
   build->row_first =
       bdag_allocate_zeroed(context, (uint64_t)build->active_count + 1, sizeof *build->row_first);
   return leveller->offset == NULL || leveller->sorted == NULL || leveller->space == NULL ||
-         build->in == NULL || build->row_first == NULL;
+         build->row_of_level == NULL || build->row_first == NULL;
 }
 
 /* Room for the longest list and for the lists of the largest level. */

@@ -52,13 +52,18 @@ static uint32_t minimum(const bdag_similar *s, uint32_t place, uint32_t seed) {
   return low;
 }
 
-static uint64_t whole_hash(const bdag_similar *s, uint32_t place) {
-  uint32_t length;
-  const uint32_t *list = list_of(s, place, &length);
+/* Both of a list at once: each waits for its own results. */
+static void summarize(const bdag_similar *s, bdag_item *item, uint32_t seed) {
+  uint32_t length, low = UINT32_MAX;
+  const uint32_t *list = list_of(s, item->place, &length);
   uint64_t hash = length;
-  for (uint32_t k = 0; k < length; k++)
+  for (uint32_t k = 0; k < length; k++) {
+    const uint32_t scrambled = scramble(list[k], seed);
+    low = scrambled < low ? scrambled : low;
     hash = (hash ^ list[k]) * 0x9e3779b97f4a7c15u + (hash >> 31);
-  return hash;
+  }
+  item->hash = hash;
+  item->low = low;
 }
 
 static inline int comes_after(const bdag_item *a, const bdag_item *b) {
@@ -278,7 +283,8 @@ static void write_chains(bdag_similar *s, uint32_t *order) {
 
 static int find_chains(bdag_similar *s, const bdag_context *context) {
   for (uint32_t place = 0; place < s->count; place++) {
-    s->item[place] = (bdag_item){whole_hash(s, place), minimum(s, place, 1), place};
+    s->item[place].place = place;
+    summarize(s, &s->item[place], 1);
     s->link[place][0] = s->link[place][1] = NO_ITEM;
     s->chain[place] = place;
   }
