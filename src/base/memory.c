@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #endif
 
-enum { ALIGNMENT = 64, HUGE_ALIGNMENT = 2 << 20, HUGE_FROM = 4 << 20, DISCARD_FROM = 16 << 20 };
+enum { ALIGNMENT = 64, HUGE_ALIGNMENT = 2 << 20, HUGE_FROM = 2 << 20, DISCARD_FROM = 16 << 20 };
 
 static void advise_huge_pages(void *block, size_t size) {
 #ifdef MADV_HUGEPAGE

@@ -13,7 +13,8 @@
 #define NARROW_ROWS   8u /* that read the same two or three sources are a panel */
 #define LISTS_AHEAD   8u
 #define AHEAD         256u /* rows that are measured together; half are more than a block has, and one */
-#define RUN_ROWS      32u /* of lists: what a block's rows share stays in L1 */
+#define SHORT_SORT    512u /* up to there faster than qsort */
+#define RUN_ROWS      32u  /* of lists: what a block's rows share stays in L1 */
 
 /* Kernel costs in cycles for 64 samples of float32 with 512-bit vectors: an edge in a list (a row read
  * and four multiply-adds); a source of a union (its row) and each of its weights. */
@@ -220,23 +221,23 @@ static uint32_t find_columns(bdag_cut *cut, uint32_t first, uint32_t rows, uint6
   return kept;
 }
 
-static void sort_columns(uint32_t *column, uint32_t count) {
-  for (uint32_t gap = count / 2; gap > 0; gap /= 2)
-    for (uint32_t i = gap; i < count; i++) {
-      const uint32_t value = column[i];
-      uint32_t j = i;
-      for (; j >= gap && column[j - gap] > value; j -= gap) column[j] = column[j - gap];
-      column[j] = value;
-    }
-}
-
-static int compare_slots(const void *left, const void *right) {
-  const uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+static int compare_numbers(const void *left, const void *right) {
+  const uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
   return a < b ? -1 : a > b;
 }
 
-void bdag_sort_slots(uint64_t *slots, uint64_t count) {
-  qsort(slots, count, sizeof *slots, compare_slots);
+void bdag_sort_numbers(uint32_t *numbers, uint64_t count) {
+  if (count > SHORT_SORT) {
+    qsort(numbers, count, sizeof *numbers, compare_numbers);
+    return;
+  }
+  for (uint64_t gap = count / 2; gap > 0; gap /= 2)
+    for (uint64_t i = gap; i < count; i++) {
+      const uint32_t value = numbers[i];
+      uint64_t j = i;
+      for (; j >= gap && numbers[j - gap] > value; j -= gap) numbers[j] = numbers[j - gap];
+      numbers[j] = value;
+    }
 }
 
 static void note_holes(bdag_cut *cut, bdag_panel *panel) {
@@ -249,11 +250,11 @@ static void note_holes(bdag_cut *cut, bdag_panel *panel) {
     for (uint32_t k = 0; k < panel->sources; k++) {
       if (cut->stamp[plan->source[panel->list + k]] == mark) continue;
       if (grow(cut, &plan->hole, &cut->hole_capacity, plan->holes, 1, sizeof *plan->hole)) return;
-      plan->hole[plan->holes++] = panel->slot + (uint64_t)k * panel->step + r;
+      plan->hole[plan->holes++] = (uint32_t)(panel->slot + (uint64_t)k * panel->step + r);
     }
   }
   panel->holes = (uint32_t)(plan->holes - panel->hole);
-  bdag_sort_slots(plan->hole + panel->hole, panel->holes);
+  bdag_sort_numbers(plan->hole + panel->hole, panel->holes);
   plan->padding += panel->holes;
 }
 
@@ -325,7 +326,7 @@ static uint32_t cut_dense(bdag_cut *cut, uint32_t first) {
   uint64_t entries;
   const uint32_t columns = find_columns(cut, first, rows, &entries);
   if (columns < (same && rows >= NARROW_ROWS ? 2 : 4) && !(forced && columns > 0)) return 0;
-  sort_columns(cut->column, columns);
+  bdag_sort_numbers(cut->column, columns);
   if (!forced && (double)entries < least_share(cut, columns, cost < COST_UNITED) * rows * columns) {
     /* half of these rows further on the same would be found */
     cut->hopeless = first + rows / 2;
@@ -337,6 +338,15 @@ static uint32_t cut_dense(bdag_cut *cut, uint32_t first) {
 
 /* ---- Unions -------------------------------------------------------------------------------------- */
 
+/* At first for all edges to come: padding is rarely more than panels take, and room that is not used
+ * costs less than copies. */
+static int grow_union_slots(bdag_cut *cut, uint32_t first, uint64_t cells) {
+  bdag_plan *plan = cut->build->plan;
+  const uint64_t left = cut->build->edges - cut->build->row_first[first];
+  return grow(cut, &plan->union_slot, &cut->union_slot_capacity, plan->union_entries,
+              plan->union_slot == NULL && left > cells ? left : cells, sizeof *plan->union_slot);
+}
+
 static void add_union(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t sources) {
   bdag_build *build = cut->build;
   bdag_plan *plan = build->plan;
@@ -345,10 +355,9 @@ static void add_union(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t sou
            sizeof *plan->union_panel) ||
       grow(cut, &plan->source, &cut->source_capacity, plan->sources, sources,
            sizeof *plan->source) ||
-      grow(cut, &plan->union_slot, &cut->union_slot_capacity, plan->union_entries, cells,
-           sizeof *plan->union_slot))
+      grow_union_slots(cut, first, cells))
     return;
-  sort_columns(cut->column, sources);
+  bdag_sort_numbers(cut->column, sources);
   for (uint32_t k = 0; k < sources; k++) cut->count[cut->column[k]] = k;
   memcpy(plan->source + plan->sources, cut->column, sources * sizeof *plan->source);
   uint32_t *place = plan->union_slot + plan->union_entries;
@@ -402,10 +411,11 @@ static void count_edges(bdag_build *build, uint32_t first, uint32_t rows) {
   }
 }
 
-static int same_run(const bdag_plan *plan, const bdag_row_run *run, uint32_t row) {
+static int same_run(const bdag_build *build, const bdag_row_run *run, uint32_t row) {
+  const bdag_plan *plan = build->plan;
   const uint64_t begin = plan->list_offset[row], end = plan->list_offset[row + 1];
-  if (plan->activation[row] != run->activation ||
-      memcmp(&plan->activation_parameter[row], &run->activation_parameter, sizeof(double)) != 0 ||
+  if (build->activation[row] != run->activation ||
+      memcmp(&build->activation_parameter[row], &run->activation_parameter, sizeof(double)) != 0 ||
       (plan->in_row[row] != BDAG_NO_ROW) != run->keeps_in)
     return 0;
   return begin == end || plan->list_source[end - 1] < run->row;
@@ -417,11 +427,11 @@ static void add_runs(bdag_cut *cut, bdag_block *block) {
   if (grow(cut, &plan->run, &cut->run_capacity, plan->runs, block->rows, sizeof *plan->run)) return;
   for (uint32_t row = block->row; row < block->row + block->rows; row++) {
     bdag_row_run *last = plan->runs > block->run ? &plan->run[plan->runs - 1] : NULL;
-    if (last == NULL || !same_run(plan, last, row)) {
+    if (last == NULL || !same_run(cut->build, last, row)) {
       last = &plan->run[plan->runs++];
       *last = (bdag_row_run){.row = row,
-                             .activation = plan->activation[row],
-                             .activation_parameter = plan->activation_parameter[row],
+                             .activation = cut->build->activation[row],
+                             .activation_parameter = cut->build->activation_parameter[row],
                              .keeps_in = plan->in_row[row] != BDAG_NO_ROW};
     }
     last->rows++;
@@ -438,7 +448,7 @@ static uint32_t listed_rows(bdag_cut *cut, uint32_t first) {
   while (rows < RUN_ROWS && first + rows < plan->rows) {
     const uint32_t row = first + rows;
     const bdag_row_list list = list_of(cut->build, row);
-    if (plan->activation[row] != plan->activation[first]) break;
+    if (cut->build->activation[row] != cut->build->activation[first]) break;
     if (list.length > 0 && list.source[list.length - 1] >= first) break;
     int same;
     if (list.length >= 2 && dense_rows(cut, row, &same) >= (list.length < 4 ? NARROW_ROWS : 4))

@@ -20,6 +20,8 @@ typedef struct bdag_build {
   uint8_t *in_loss;  /* [vertices] */
   uint32_t *order;   /* [active_count] reverse topological */
   uint32_t active_count;
+  uint32_t *activation; /* [rows] */
+  double *activation_parameter;
   int all;                          /* every edge takes part */
   uint64_t edges;                   /* that take part; fewer than 2^32 − 1 */
   uint32_t *in_degree, *out_degree; /* [vertices] */
@@ -49,8 +51,8 @@ bdag_status bdag_enumerate(bdag_build *build, bdag_error *error);
 bdag_status bdag_build_rows(bdag_build *build, bdag_error *error);
 /* Blocks, dense panels, unions and lists of the forward pass. */
 bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error);
-/* Sorts slots in place. */
-void bdag_sort_slots(uint64_t *slots, uint64_t count);
+/* Ascending, in place. */
+void bdag_sort_numbers(uint32_t *numbers, uint64_t count);
 /* Pulls and sweeps of the backward pass, in its order, with their tasks; slots of irregular edges. */
 bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error);
 /* Forward tasks, and the dependencies of tasks in both directions. */

@@ -120,6 +120,8 @@ static void free_build(bdag_build *build) {
   bdag_free(context, build->reaches);
   bdag_free(context, build->in_loss);
   bdag_free(context, build->order);
+  bdag_free(context, build->activation);
+  bdag_free(context, build->activation_parameter);
   bdag_free(context, build->in_offset);
   bdag_free(context, build->in_degree);
   bdag_free(context, build->out_degree);

@@ -75,7 +75,7 @@ typedef struct bdag_pull_group {
  * entry … of plan->sweep_successor are the successors of all. The weight of successor k and row r has
  * slot + k·rows + r; holes hold 0. */
 typedef struct bdag_bundle {
-  uint64_t first, entry, slot, hole;
+  uint32_t first, entry, slot, hole;
   uint32_t rows, successors, holes;
 } bdag_bundle;
 
@@ -150,8 +150,6 @@ struct bdag_plan {
   uint8_t *in_loss; /* [rows] */
   uint32_t *in_row; /* [rows] place among the rows of `in` that σ′ needs, or BDAG_NO_ROW */
   uint32_t in_rows;
-  uint32_t *activation; /* [rows] */
-  double *activation_parameter;
   uint32_t depth;
   uint64_t width;
   uint32_t *enumeration;
@@ -183,7 +181,7 @@ struct bdag_plan {
   uint64_t sources, union_entries, holes;
   uint32_t *source;
   uint32_t *union_slot; /* relative to edge_base */
-  uint64_t *hole;
+  uint32_t *hole;
   uint64_t *list_offset;             /* [rows + 1] */
   uint32_t *list_source, *list_slot; /* slots relative to edge_base */
 

@@ -35,10 +35,10 @@ static void give_row(bdag_build *build, uint32_t v) {
   plan->in_loss[row] = build->in_loss[v];
   plan->in_row[row] = BDAG_NO_ROW;
   const int neuron = build->network->vertex_kind[v] == BDAG_VERTEX_NEURON;
-  plan->activation[row] = neuron ? build->network->activation[v] : BDAG_IDENTITY;
-  plan->activation_parameter[row] = neuron ? build->network->activation_parameter[v] : 0;
+  build->activation[row] = neuron ? build->network->activation[v] : BDAG_IDENTITY;
+  build->activation_parameter[row] = neuron ? build->network->activation_parameter[v] : 0;
   if (neuron && build->reaches[v] &&
-      bdag_activation_derivative_source(plan->activation[row]) == BDAG_DERIVATIVE_FROM_IN)
+      bdag_activation_derivative_source(build->activation[row]) == BDAG_DERIVATIVE_FROM_IN)
     plan->in_row[row] = plan->in_rows++;
 }
 
@@ -59,6 +59,9 @@ static bdag_half_edge *sort_by_digits(bdag_half_edge *list, bdag_half_edge *spac
                                       uint32_t least, uint32_t most) {
   uint32_t bits = 32 - (uint32_t)__builtin_clz(count), begin[1 << MOST_BITS];
   if (bits > MOST_BITS) bits = MOST_BITS;
+  const uint32_t all_bits = 32 - (uint32_t)__builtin_clz(most - least);
+  const uint32_t passes = (all_bits + bits - 1) / bits;
+  bits = (all_bits + passes - 1) / passes;
   const uint32_t digits = 1u << bits;
   bdag_half_edge *from = list, *to = space;
   for (uint32_t shift = 0; shift < 32 && (most - least) >> shift != 0; shift += bits) {
@@ -110,6 +113,11 @@ static void set_sources(bdag_leveller *leveller, uint32_t v) {
 static void order_lists(const bdag_leveller *leveller, uint32_t first) {
   const bdag_build *build = leveller->build;
   const bdag_plan *plan = build->plan;
+  if (plan->rows - first == 1) {
+    build->row_first[first + 1] =
+        build->row_first[first] + build->in_degree[plan->vertex_of_row[first]];
+    return;
+  }
   const uint64_t begin = 2 * (uint64_t)build->row_first[first];
   for (uint32_t row = first; row < plan->rows; row++) {
     const uint32_t v = plan->vertex_of_row[row], count = build->in_degree[v];
@@ -216,13 +224,13 @@ static int allocate_rows(bdag_build *build) {
   plan->in_loss = bdag_allocate_array(context, rows, 1);
   plan->has_bias = bdag_allocate_zeroed(context, rows, 1);
   plan->in_row = bdag_allocate_array(context, rows, sizeof *plan->in_row);
-  plan->activation = bdag_allocate_array(context, rows, sizeof *plan->activation);
-  plan->activation_parameter =
-      bdag_allocate_array(context, rows, sizeof *plan->activation_parameter);
+  build->activation = bdag_allocate_array(context, rows, sizeof *build->activation);
+  build->activation_parameter =
+      bdag_allocate_array(context, rows, sizeof *build->activation_parameter);
   plan->iota = bdag_allocate_array(context, rows, sizeof *plan->iota);
   return plan->vertex_of_row == NULL || plan->reaches == NULL || plan->in_loss == NULL ||
-         plan->has_bias == NULL || plan->in_row == NULL || plan->activation == NULL ||
-         plan->activation_parameter == NULL || plan->iota == NULL;
+         plan->has_bias == NULL || plan->in_row == NULL || build->activation == NULL ||
+         build->activation_parameter == NULL || plan->iota == NULL;
 }
 
 static int rows_of_levels(bdag_leveller *leveller) {

@@ -7,6 +7,8 @@
 #define MAP_BLOCK 32u
 /* An offset of that many stands for the slot of the block's first parameter, 0 for an exception. */
 #define MAP_CENTRE 32768u
+/* Fewer parameters are not worth the time. */
+#define MAP_LEAST (UINT64_C(1) << 20)
 /* At most one exception for so many parameters. */
 #define MAP_USUAL 16u
 
@@ -43,8 +45,12 @@ int bdag_shorten_state_map(bdag_build *build) {
   const bdag_context *context = build->context;
   bdag_state_map *map = &plan->state_map;
   const uint64_t count = plan->network_parameters, most = count / MAP_USUAL;
+  if (count < MAP_LEAST) return 0;
   map->exceptions = count_exceptions(plan->state_of_parameter, count, most);
-  if (map->exceptions > most || count < MAP_BLOCK) return 0;
+  if (map->exceptions > most) {
+    map->exceptions = 0;
+    return 0;
+  }
   map->base = bdag_allocate_array(context, count / MAP_BLOCK + 1, sizeof *map->base);
   map->offset = bdag_allocate_array(context, count, sizeof *map->offset);
   map->exception = bdag_allocate_array(context, map->exceptions, sizeof *map->exception);

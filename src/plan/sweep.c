@@ -2,7 +2,6 @@
  * dense panels, then the sweeps over irregular out-edges, rows with similar successors side by side;
  * then the weight gradients of panels whose targets are all done. Irregular edges get their slots in the
  * order in which the sweep meets them. May include base and network. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/costs.h"
@@ -239,20 +238,16 @@ static int has_terms(const bdag_backward *b, uint32_t row) {
 #define COST_BUNDLE4 22.0
 #define COST_BUNDLE2 14.0
 
-static int same_activation(const bdag_plan *plan, uint32_t a, uint32_t b) {
-  return plan->activation[a] == plan->activation[b] &&
-         (plan->in_row[a] != BDAG_NO_ROW) == (plan->in_row[b] != BDAG_NO_ROW) &&
-         memcmp(&plan->activation_parameter[a], &plan->activation_parameter[b], sizeof(double)) ==
-             0;
+static int same_activation(const bdag_backward *b, uint32_t one, uint32_t other) {
+  const bdag_build *build = b->build;
+  return build->activation[one] == build->activation[other] &&
+         (b->plan->in_row[one] != BDAG_NO_ROW) == (b->plan->in_row[other] != BDAG_NO_ROW) &&
+         memcmp(&build->activation_parameter[one], &build->activation_parameter[other],
+                sizeof(double)) == 0;
 }
 
 static int starts_at_zero(const bdag_backward *b, uint32_t row) {
   return !b->plan->in_loss[row] && !has_terms(b, row);
-}
-
-static int compare_rows(const void *left, const void *right) {
-  const uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-  return a < b ? -1 : a > b;
 }
 
 /* Successors of `rows` rows, ascending, into b->successor: their number, or 0 if the rows are not alike
@@ -264,7 +259,7 @@ static uint32_t unite(bdag_backward *b, const uint32_t *order, uint32_t rows, ui
   for (uint32_t r = 0; r < rows; r++) {
     const uint32_t row = order[r], length = b->out_length[row];
     const uint32_t *out = b->out_target + b->out_offset[row];
-    if (length == 0 || !same_activation(b->plan, row, order[0]) ||
+    if (length == 0 || !same_activation(b, row, order[0]) ||
         starts_at_zero(b, row) != starts_at_zero(b, order[0]))
       return 0;
     for (uint32_t k = 0; k < length; k++) {
@@ -297,6 +292,21 @@ static uint32_t bundle_rows(bdag_backward *b, const uint32_t *order, uint32_t le
   return 1;
 }
 
+/* Where a row of the bundle does not have one of its successors. */
+static void note_holes(bdag_backward *b, const uint32_t *order, const bdag_bundle *bundle) {
+  bdag_plan *plan = b->plan;
+  uint32_t next[BDAG_BUNDLE_ROWS] = {0};
+  if (bundle->holes == 0) return;
+  for (uint32_t k = 0; k < bundle->successors; k++)
+    for (uint32_t r = 0; r < bundle->rows; r++) {
+      const uint32_t at = b->out_offset[order[r]] + next[r];
+      if (next[r] < b->out_length[order[r]] && b->out_target[at] == b->successor[k])
+        next[r]++;
+      else
+        plan->hole[plan->holes++] = bundle->slot + k * bundle->rows + r;
+    }
+}
+
 static void add_bundle(bdag_backward *b, const uint32_t *order, uint32_t rows) {
   bdag_plan *plan = b->plan;
   uint64_t edges, entry = plan->sweep_offset[plan->swept];
@@ -306,35 +316,28 @@ static void add_bundle(bdag_backward *b, const uint32_t *order, uint32_t rows) {
       grow(b, &plan->hole, &b->hole_capacity, plan->holes, cells - edges, sizeof *plan->hole))
     return;
   for (uint32_t r = 0; r < rows; r++) prefetch_slots(b, order[r]);
-  qsort(b->successor, successors, sizeof *b->successor, compare_rows);
+  bdag_sort_numbers(b->successor, successors);
   for (uint32_t k = 0; k < successors; k++) {
     b->column[b->successor[k]] = k;
     plan->sweep_successor[entry + k] = b->successor[k];
   }
-  bdag_bundle bundle = {.first = plan->swept,
-                        .entry = entry,
-                        .slot = plan->edge_base + 1 + plan->live_slots,
-                        .hole = plan->holes,
+  const uint64_t slot = plan->edge_base + 1 + plan->live_slots;
+  bdag_bundle bundle = {.first = (uint32_t)plan->swept,
+                        .entry = (uint32_t)entry,
+                        .slot = (uint32_t)slot,
+                        .hole = (uint32_t)plan->holes,
+                        .holes = (uint32_t)(cells - edges),
                         .rows = rows,
                         .successors = successors};
   for (uint32_t r = 0; r < rows; r++) {
     const uint32_t *out = b->out_target + b->out_offset[order[r]];
     const uint32_t *cell = b->out_cell + b->out_offset[order[r]];
-    const uint32_t length = b->out_length[order[r]];
-    for (uint32_t k = 0; k < length; k++)
-      give_slot(b, cell_of(b, cell[k]), bundle.slot + (uint64_t)b->column[out[k]] * rows + r);
-    uint32_t next = 0;
-    for (uint32_t k = 0; k < successors; k++) {
-      if (next < length && out[next] == b->successor[k])
-        next++;
-      else
-        plan->hole[plan->holes++] = bundle.slot + (uint64_t)k * rows + r;
-    }
+    for (uint32_t k = 0; k < b->out_length[order[r]]; k++)
+      give_slot(b, cell_of(b, cell[k]), slot + (uint64_t)b->column[out[k]] * rows + r);
     plan->sweep_row[plan->swept++] = order[r];
     plan->sweep_offset[plan->swept] = entry + successors;
   }
-  bundle.holes = (uint32_t)(plan->holes - bundle.hole);
-  bdag_sort_slots(plan->hole + bundle.hole, bundle.holes);
+  note_holes(b, order, &bundle);
   plan->padding += bundle.holes;
   plan->live_slots += cells;
   b->swept_edges += edges;
@@ -361,7 +364,7 @@ static int joins(const bdag_backward *b, const bdag_sweep_group *group, uint32_t
   const bdag_plan *plan = b->plan;
   const uint32_t last = plan->sweep_row[group->first + group->rows - 1];
   const int swept = b->out_length[row] > 0;
-  return same_activation(plan, row, last) && starts_at_zero(b, row) == group->from_zero &&
+  return same_activation(b, row, last) && starts_at_zero(b, row) == group->from_zero &&
          swept == group->swept && bundled == (group->bundles > 0) &&
          (!swept || group->rows < GROUP_ROWS);
 }
@@ -371,8 +374,8 @@ static bdag_sweep_group *open_group(bdag_backward *b, uint32_t row) {
   if (grow(b, &plan->sweep, &b->sweep_capacity, plan->sweeps, 1, sizeof *plan->sweep)) return NULL;
   bdag_sweep_group *group = &plan->sweep[plan->sweeps++];
   *group = (bdag_sweep_group){.first = plan->swept,
-                              .activation = plan->activation[row],
-                              .activation_parameter = plan->activation_parameter[row],
+                              .activation = b->build->activation[row],
+                              .activation_parameter = b->build->activation_parameter[row],
                               .from_zero = (uint8_t)starts_at_zero(b, row),
                               .consecutive = 1,
                               .swept = b->out_length[row] > 0,
