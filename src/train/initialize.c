@@ -17,7 +17,7 @@ enum { USES_NONE = 0, USES_ONE = 1, USES_SEVERAL = 2, USES_DRAWN = 3 };
 typedef struct survey {
   uint32_t *fan_in,
       *fan_out;  /* [vertex_count] over active edges, of which a plan has less than 2³² */
-  uint8_t *uses; /* [parameter_count], NULL: every parameter is that of one edge */
+  uint8_t *uses; /* [parameter_count], NULL: every parameter of an edge has one use */
 } survey;
 
 static void count_edge(const bdag_network *network, survey *found, uint64_t edge,
@@ -39,11 +39,14 @@ static uint64_t run_parameter(const bdag_parameter_run *run, uint64_t i) {
   return run->parameters == NULL ? run->first_parameter + i : run->parameters[i];
 }
 
-/* One run of consecutive parameters, and no biases. */
+/* One run of consecutive parameters, and biases have others. */
 static int uses_are_single(const bdag_network *network) {
   if (network->run_count != 1 || network->run[0].parameters != NULL) return 0;
-  for (uint32_t v = 0; v < network->vertex_count; v++)
-    if (!network->vertex_removed[v] && network->bias_parameter[v] != BDAG_NONE) return 0;
+  for (uint32_t v = 0; v < network->vertex_count; v++) {
+    const uint64_t bias = network->bias_parameter[v];
+    if (bias != BDAG_NONE && bias - network->run[0].first_parameter < network->run[0].count)
+      return 0;
+  }
   return 1;
 }
 
@@ -105,11 +108,10 @@ static void draw_weights(bdag_weights *weights, const bdag_network *network, sur
 }
 
 static void clear_biases(bdag_weights *weights, const bdag_network *network, const survey *found) {
-  if (found->uses == NULL) return;
   for (uint32_t v = 0; v < network->vertex_count; v++) {
     const uint64_t parameter = network->bias_parameter[v];
     if (network->vertex_removed[v] || parameter == BDAG_NONE) continue;
-    if (found->uses[parameter] != USES_NONE) continue;
+    if (found->uses != NULL && found->uses[parameter] != USES_NONE) continue;
     const uint64_t index = bdag_plan_state_of_parameter(weights->plan, parameter);
     if (index != BDAG_NONE) store(weights, index, 0.0);
   }

@@ -25,12 +25,10 @@ static fixture make(uint64_t stride) {
     source[at] = layer * WIDTH + (uint32_t)(j + e % DEGREE * (layer % 2 == 0 ? 1 : 128)) % WIDTH;
     target[at] = (layer + 1) * WIDTH + j;
   }
-  static const double values[WIDTH * LAYERS];
   cr_assert_eq(bdag_context_create(&f.context, NULL, NULL), BDAG_OK);
   cr_assert_eq(bdag_network_create(&f.network, f.context, NULL), BDAG_OK);
   cr_assert_eq(bdag_network_add_inputs(f.network, WIDTH, NULL, NULL), BDAG_OK);
-  cr_assert_eq(bdag_network_add_vertices(f.network, WIDTH * LAYERS, NULL, values, NULL, NULL),
-               BDAG_OK);
+  cr_assert_eq(bdag_network_add_vertices(f.network, WIDTH * LAYERS, NULL, NULL, NULL), BDAG_OK);
   cr_assert_eq(bdag_network_add_edges(f.network, EDGES, source, target, NULL, NULL, NULL), BDAG_OK);
   cr_assert_eq(bdag_plan_create(&f.plan, f.network, NULL, NULL), BDAG_OK);
   free(source);
