@@ -159,12 +159,24 @@ static uint32_t overlap(const bdag_similar *s, uint32_t words, uint32_t a, uint3
   return common;
 }
 
+typedef uint32_t overlaps[BUCKET][BUCKET];
+
+/* Of each two of a bucket's items. Returns −1 when out of memory. */
+static int fill_overlaps(bdag_similar *s, const bdag_context *context, const bdag_item *items,
+                         uint32_t count, overlaps common) {
+  const uint32_t words = fill_bits(s, context, items, count);
+  if (words == 0) return -1;
+  for (uint32_t a = 0; a < count; a++)
+    for (uint32_t b = 0; b <= a; b++) common[a][b] = common[b][a] = overlap(s, words, a, b);
+  return 0;
+}
+
 /* The item that overlaps least with all others is taken for an end of the chain. */
-static uint32_t choose_start(const bdag_similar *s, uint32_t words, uint32_t count) {
+static uint32_t choose_start(overlaps common, uint32_t count) {
   uint32_t best = 0, least = UINT32_MAX;
   for (uint32_t a = 0; a < count; a++) {
     uint32_t sum = 0;
-    for (uint32_t b = 0; b < count; b++) sum += overlap(s, words, a, b);
+    for (uint32_t b = 0; b < count; b++) sum += common[a][b];
     if (sum < least) {
       least = sum;
       best = a;
@@ -180,18 +192,17 @@ static int chain_bucket(bdag_similar *s, const bdag_context *context, const bdag
     s->close += count - 1;
     return 0;
   }
-  const uint32_t words = fill_bits(s, context, items, count);
-  if (words == 0) return -1;
+  overlaps common;
+  if (fill_overlaps(s, context, items, count, common)) return -1;
   uint8_t used[BUCKET] = {0};
-  uint32_t at = choose_start(s, words, count);
+  uint32_t at = choose_start(common, count);
   used[at] = 1;
   for (uint32_t step = 1; step < count; step++) {
     uint32_t best = NO_ITEM, most = 0;
     for (uint32_t b = 0; b < count; b++) {
       if (used[b]) continue;
-      const uint32_t common = overlap(s, words, at, b);
-      if (best != NO_ITEM && common <= most) continue;
-      most = common;
+      if (best != NO_ITEM && common[at][b] <= most) continue;
+      most = common[at][b];
       best = b;
     }
     used[best] = 1;
@@ -221,8 +232,8 @@ static int chain_buckets(bdag_similar *s, const bdag_context *context, uint32_t 
 /* Ends of different chains that overlap by half or more are linked, best pairs of a bucket first. */
 static int link_bucket(bdag_similar *s, const bdag_context *context, const bdag_item *items,
                        uint32_t count) {
-  const uint32_t words = fill_bits(s, context, items, count);
-  if (words == 0) return -1;
+  overlaps common;
+  if (fill_overlaps(s, context, items, count, common)) return -1;
   for (;;) {
     uint32_t best_a = NO_ITEM, best_b = 0, most = 0, length;
     for (uint32_t a = 0; a < count; a++) {
@@ -230,10 +241,9 @@ static int link_bucket(bdag_similar *s, const bdag_context *context, const bdag_
       list_of(s, items[a].place, &length);
       for (uint32_t b = a + 1; b < count; b++) {
         if (!is_end(s, items[b].place)) continue;
-        const uint32_t common = overlap(s, words, a, b);
-        if (common <= most || 2 * common < length) continue;
+        if (common[a][b] <= most || 2 * common[a][b] < length) continue;
         if (chain_of(s, items[a].place) == chain_of(s, items[b].place)) continue;
-        most = common;
+        most = common[a][b];
         best_a = a;
         best_b = b;
       }
