@@ -82,6 +82,14 @@ static int grow(bdag_cut *cut, void *array, uint64_t *capacity, uint64_t used, u
   return cut->failed;
 }
 
+/* At first for as many as there usually are. */
+static int grow_sources(bdag_cut *cut, uint32_t more) {
+  bdag_plan *plan = cut->build->plan;
+  const uint64_t usual = cut->build->edges / 8;
+  return grow(cut, &plan->source, &cut->source_capacity, plan->sources,
+              plan->source == NULL && usual > more ? usual : more, sizeof *plan->source);
+}
+
 /* ---- Dense panels -------------------------------------------------------------------------------- */
 
 /* Of a list some rows ahead. */
@@ -269,7 +277,7 @@ static void prefetch_slots(const bdag_build *build, uint32_t row) {
 static void add_panel(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t columns) {
   bdag_plan *plan = cut->build->plan;
   if (grow(cut, &plan->panel, &cut->panel_capacity, plan->panels, 1, sizeof *plan->panel) ||
-      grow(cut, &plan->source, &cut->source_capacity, plan->sources, columns, sizeof *plan->source))
+      grow_sources(cut, columns))
     return;
   bdag_panel panel = {.row = first,
                       .targets = rows,
@@ -353,9 +361,7 @@ static void add_union(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t sou
   const uint64_t cells = (uint64_t)rows * sources;
   if (grow(cut, &plan->union_panel, &cut->union_capacity, plan->unions, 1,
            sizeof *plan->union_panel) ||
-      grow(cut, &plan->source, &cut->source_capacity, plan->sources, sources,
-           sizeof *plan->source) ||
-      grow_union_slots(cut, first, cells))
+      grow_sources(cut, sources) || grow_union_slots(cut, first, cells))
     return;
   bdag_sort_numbers(cut->column, sources);
   for (uint32_t k = 0; k < sources; k++) cut->count[cut->column[k]] = k;
@@ -390,8 +396,9 @@ static void fill_lists(bdag_cut *cut, uint32_t first, uint32_t rows, int in_unio
     }
     plan->list_offset[row + 1] = at;
   }
-  cut->discarded = bdag_discard(build->in, cut->discarded,
-                                2 * (uint64_t)build->row_first[first + rows] * sizeof *build->in);
+  if (build->edges > BDAG_LARGE_EDGES)
+    cut->discarded = bdag_discard(build->in, cut->discarded,
+                                  2 * (uint64_t)build->row_first[first + rows] * sizeof *build->in);
 }
 
 /* What the backward pass will have to do for the in-edges of these rows. */
@@ -519,10 +526,13 @@ bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error) {
   for (uint32_t row = plan->first_neuron; row < plan->rows && !cut.failed;)
     row += cut_block(&cut, row);
   plan->edge_base = plan->slot_count++;
-  bdag_free(build->context, build->in);
   bdag_free(build->context, build->row_first);
   bdag_free(build->context, build->row_of_level);
-  build->in = build->row_first = build->row_of_level = NULL;
+  build->row_first = build->row_of_level = NULL;
+  if (build->edges > BDAG_LARGE_EDGES) {
+    bdag_free(build->context, build->in);
+    build->in = NULL;
+  }
   bdag_free(build->context, cut.stamp);
   bdag_free(build->context, cut.count);
   bdag_free(build->context, cut.column);

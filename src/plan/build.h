@@ -9,6 +9,8 @@
 #define BDAG_NO_SLOT UINT32_MAX
 /* Edges come in any order, so their places are far apart: they are asked for ahead. */
 #define BDAG_EDGES_AHEAD 24u
+/* From so many edges on memory counts more than the time that the system takes to hand it out anew. */
+#define BDAG_LARGE_EDGES (UINT64_C(1) << 24)
 
 typedef struct bdag_build {
   const bdag_network *network;
@@ -29,7 +31,7 @@ typedef struct bdag_build {
   uint32_t *in_source; /* source vertices in the order of ids, until rows are made; lies in `in` */
   /* In-edges by target row: from 2·row_first[row] on the source rows, ascending, then as many ids,
    * BDAG_NO_SLOT where a panel took the edge. */
-  uint32_t *row_first, *in; /* [rows + 1], [2·edges] */
+  uint32_t *row_first, *in; /* [rows + 1], [2·edges]; the latter later holds out-edges */
   uint32_t *row_of_level;   /* [levels] first row of the neurons of a level */
   /* [network edges], BDAG_NO_SLOT: takes no part. Part of plan->state_of_parameter, or `own_slots`. */
   uint32_t *slot_of_edge, *own_slots;

@@ -16,9 +16,8 @@
 /* Rows of a task with dense pulls: register tiles of six. */
 #define PULL_ROWS_STEP 6u
 
-/* Out-edges that are listed at a time, and at most so many times. */
-#define WINDOW_EDGES (UINT64_C(1) << 24)
-#define WINDOWS      8u
+/* Out-edges are listed so many times at most. */
+#define WINDOWS 8u
 
 typedef struct bdag_member {
   uint32_t panel, position;
@@ -133,13 +132,12 @@ static void list_out_edges(bdag_backward *b, uint32_t first, uint32_t end) {
   b->window_rows = end - b->window;
   if (edges > b->out_capacity) {
     bdag_free(context, b->out_target);
-    bdag_free(context, b->out_cell);
-    b->out_target = bdag_allocate_array(context, edges, sizeof *b->out_target);
-    b->out_cell = bdag_allocate_array(context, edges, sizeof *b->out_cell);
+    b->out_target = bdag_allocate_array(context, edges, 2 * sizeof *b->out_target);
     b->out_capacity = edges;
-    b->failed = b->out_target == NULL || b->out_cell == NULL;
+    b->failed = b->out_target == NULL;
     if (b->failed) return;
   }
+  b->out_cell = b->out_target + b->out_capacity;
   uint32_t at = 0;
   for (uint32_t row = b->window; row < end; row++) {
     b->out_offset[row] = at;
@@ -620,8 +618,11 @@ static int allocate(bdag_backward *b) {
   b->member = bdag_allocate_array(context, members, sizeof *b->member);
   b->out_offset = bdag_allocate_array(context, rows, sizeof *b->out_offset);
   b->out_length = build->out_length;
+  b->out_target = build->in;
+  b->out_capacity = build->in != NULL ? build->edges : 0;
+  b->build->in = NULL;
   b->window = plan->rows;
-  b->window_edges = irregular / WINDOWS > WINDOW_EDGES ? irregular / WINDOWS : WINDOW_EDGES;
+  b->window_edges = irregular / WINDOWS > BDAG_LARGE_EDGES ? irregular / WINDOWS : BDAG_LARGE_EDGES;
   b->listed = plan->list_offset[plan->rows];
   b->order = bdag_allocate_array(context, rows, sizeof *b->order);
   b->stamp = bdag_allocate_zeroed(context, rows, sizeof *b->stamp);
@@ -660,7 +661,6 @@ bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error) {
   bdag_free(context, b.member);
   bdag_free(context, b.out_offset);
   bdag_free(context, b.out_target);
-  bdag_free(context, b.out_cell);
   bdag_free(context, b.order);
   bdag_free(context, b.stamp);
   bdag_free(context, b.column);
