@@ -62,7 +62,7 @@ static double run_both(turn *t, uint64_t repetitions) {
 /* Bound anew for each sample, because the runtime may make new threads when the team's size changes. */
 static double run_turn(void *user, uint64_t repetitions) {
   turn *t = user;
-  if (t->subject->settings->pin) bench_pin_team(t->subject->threads);
+  if (t->subject->settings->pin) bench_pin_team(bench_subject_team(t->subject));
   const double seconds = t->phase == BENCH_BOTH && t->subject->population == NULL
                              ? run_both(t, repetitions)
                              : bench_subject_run(t->phase)(t->subject, repetitions);

@@ -76,7 +76,7 @@ bench_traced bench_scaling_trace(bench_subject *subject, bench_phase phase) {
   if (phase == BENCH_STEP) return unknown; /* the trainer's engine is its own */
   bench_traced sum = {0};
   double work = 0.0, wall = 0.0, overhead = 0.0;
-  if (subject->settings->pin) bench_pin_team(subject->threads);
+  if (subject->settings->pin) bench_pin_team(bench_subject_team(subject));
   uint64_t i = 0;
   for (; i < subject->member_count; i++) {
     finding found = {0};
@@ -124,7 +124,7 @@ static int model_pass(bench_subject *serial, bench_subject *parallel, uint64_t m
   options.release = release;
   finding alone = {0}, together = {0};
   if (trace_member(serial, &serial->member[member], phase, &options, &alone) != 0) return -1;
-  if (parallel->settings->pin) bench_pin_team(parallel->threads);
+  if (parallel->settings->pin) bench_pin_team(bench_subject_team(parallel));
   const int failed = trace_member(parallel, &parallel->member[member], phase, NULL, &together);
   bench_unpin_team();
   if (failed) return -1;

@@ -67,6 +67,9 @@ typedef struct bdag_context_options {
  * thread uses in turn should have the same number: OpenMP's pool of that thread is made anew for every
  * change, and libomp 14 was seen to crash when several callers' teams changed size at the same time.
  *
+ * Asked for more threads than processors, engines that choose their axis themselves, and populations,
+ * take no more threads than can run at the same time; the others would only be in the way.
+ *
  * Calls from inside an OpenMP parallel region run on the calling thread.
  *
  * OpenMP keeps a pool of threads for each application thread that has run a parallel pass, until that

@@ -42,7 +42,8 @@ static uint32_t layer_end(const bdag_plan *plan, uint32_t first, uint64_t *edges
  * scheduling cost. */
 static uint64_t task_size(const bdag_context *context, uint64_t layer) {
   const uint64_t worth = bdag_costs_task_edges(context), least = worth / FINEST + 1;
-  const uint64_t threads = context->threads > 1 ? context->threads : 2;
+  const uint32_t at_once = bdag_context_at_once(context, context->threads);
+  const uint64_t threads = at_once > 1 ? at_once : 2;
   const uint64_t share = layer / (SHARES * threads);
   return share < least ? least : share < worth ? share : worth;
 }

@@ -70,12 +70,8 @@ void bdag_engine_estimate(bdag_engine *engine) {
   engine->team_seconds = bdag_team_seconds(engine->context, engine->options.threads);
 }
 
-/* Threads that can run at the same time. */
 static double cores_of(const bdag_engine *engine) {
-  const bdag_machine *machine = &engine->context->machine;
-  const uint32_t cores =
-      machine->quota < machine->processors ? machine->quota : machine->processors;
-  return engine->options.threads < cores ? engine->options.threads : cores;
+  return bdag_context_at_once(engine->context, engine->options.threads);
 }
 
 static double seconds_by_tiles(const bdag_engine *engine, uint64_t tiles, int backward) {

@@ -197,6 +197,8 @@ bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,
   const uint32_t most = bdag_context_threads(plan->context);
   if (made->options.threads == 0 || made->options.threads > most) made->options.threads = most;
   if (made->options.axis == BDAG_AXIS_SERIAL) made->options.threads = 1;
+  if (made->options.axis == BDAG_AXIS_AUTO)
+    made->options.threads = bdag_context_at_once(plan->context, made->options.threads);
   made->kernels = bdag_kernels_get(plan->context->isa, options->type);
   made->element = options->type == BDAG_FLOAT32 ? sizeof(float) : sizeof(double);
   made->flush_to_zero =
