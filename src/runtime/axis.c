@@ -37,8 +37,9 @@ uint32_t bdag_groups_of_pass(const bdag_engine *engine, bdag_axis axis) {
 
 /* ---- The cost model ------------------------------------------------------------------------------ */
 
-/* Seconds to wake a team whose threads sleep: no interface tells, so the environment must. */
-#define WAKE 120e-6
+/* Seconds to wake a team whose threads sleep; no interface tells whether they do, so the environment must.
+ * Measured: 8e-6 in a virtual machine; more where processors sleep deeply. */
+#define WAKE 25e-6
 /* Rows that another core wrote cost more: in dense panels they are read for many targets at once, in lists
  * for one. */
 #define FOREIGN_DENSE 1.03
