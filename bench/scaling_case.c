@@ -214,12 +214,13 @@ static void predict(bench_scaling_run *run, bench_scaling_case *c, bench_model *
 }
 
 static void take_model(bench_scaling_case *c, const bench_model *model) {
-  c->work = c->span = c->burdened_span = 0.0;
+  c->work = c->burdened_span = 0.0;
+  c->span = bench_model_span(model);
   for (uint64_t i = 0; i < model->pass_count; i++) {
     c->work += model->passes[i].work;
-    c->span += model->passes[i].span;
     c->burdened_span += model->passes[i].burdened_span;
   }
+  if (model->passes_each > 0) c->burdened_span = c->span + model->release;
   c->release = model->release;
   c->parallelism = c->work / c->burdened_span;
 }
