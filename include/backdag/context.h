@@ -132,7 +132,7 @@ typedef struct bdag_cost_profile {
 #define BDAG_COST_PROFILE_INIT                                                                     \
   {                                                                                                \
     sizeof(bdag_cost_profile), 5e-12, 5e-12, 3e-11, 2e-11, 100e-9, 1.5e-6, {                       \
-      500e9, 250e9, 100e9, 40e9                                                                     \
+      500e9, 250e9, 100e9, 40e9                                                                    \
     }                                                                                              \
   }
 

@@ -418,6 +418,8 @@ static uint32_t listed_rows(bdag_cut *cut, uint32_t first) {
     const uint32_t row = first + rows;
     const bdag_row_list list = list_of(cut->build, row);
     if (plan->activation[row] != plan->activation[first]) break;
+    /* a block of two levels waits for one and is waited for by the next */
+    if (plan->level[plan->vertex_of_row[row]] != plan->level[plan->vertex_of_row[first]]) break;
     if (list.length > 0 && list.edge[list.length - 1].vertex >= first) break;
     int same;
     if (list.length >= 2 && dense_rows(cut, row, &same) >= (list.length < 4 ? NARROW_ROWS : 4))

@@ -9,7 +9,7 @@
 /* Tasks a thread in a layer: the last ones leave threads waiting. */
 #define SHARES 4u
 /* So much smaller than worth its cost a task may become where a layer is narrow. */
-#define FINEST 64u
+#define FINEST 128u
 /* What a task without edges counts. */
 #define LEAST_EDGES 32u
 
@@ -45,7 +45,11 @@ static uint64_t task_size(const bdag_context *context, uint64_t layer) {
   const uint32_t at_once = bdag_context_at_once(context, context->threads);
   const uint64_t threads = at_once > 1 ? at_once : 2;
   const uint64_t share = layer / (SHARES * threads);
-  return share < least ? least : share < worth ? share : worth;
+  if (share >= least) return share < worth ? share : worth;
+  /* few tasks: the same number for each thread, if it can be */
+  const uint64_t tasks = layer / least;
+  if (tasks < 2) return least;
+  return tasks > threads ? layer / (tasks - tasks % threads) + 1 : layer / tasks + 1;
 }
 
 /* Each layer has tasks of its own, unless it is worth only one: such layers are chained. */

@@ -125,7 +125,8 @@ static int allocate_scratch(bdag_engine *engine) {
   for (uint32_t i = 0; i < most; i++) engine->loss_column[i] = i;
   const uint32_t tasks =
       plan->forward_tasks > plan->backward_tasks ? plan->forward_tasks : plan->backward_tasks;
-  return bdag_scheduler_create(&engine->scheduler, engine->context, tasks, engine->options.threads);
+  return bdag_engine_share_tasks(engine) ||
+         bdag_scheduler_create(&engine->scheduler, engine->context, tasks, engine->options.threads);
 }
 
 /* Constants keep their rows for good: no pass writes them. */
@@ -252,6 +253,7 @@ void bdag_engine_destroy(bdag_engine *engine) {
   bdag_free(context, engine->batch_rows);
   bdag_free(context, engine->batch_loss);
   bdag_scheduler_destroy(&engine->scheduler, context);
+  for (int i = 0; i < 2; i++) bdag_stages_destroy(&engine->stages[i], context);
   bdag_plan_release(engine->plan);
   bdag_free(context, engine);
 }
