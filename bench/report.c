@@ -41,7 +41,7 @@ static void print_or_dash(char *text, size_t size, int known, const char *format
 
 /* "64 mem" for 64 % of the memory's bandwidth. */
 static void print_share(char *text, size_t size, const bench_row *row, double seconds) {
-  if (row->bytes > 0.0 && row->bandwidth > 0.0)
+  if (row->bytes > 0.0 && seconds > 0.0 && row->bandwidth > 0.0)
     snprintf(text, size, "%.0f %.3s", 100.0 * row->bytes / seconds / row->bandwidth, row->level);
   else
     snprintf(text, size, "-");

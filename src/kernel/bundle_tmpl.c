@@ -28,9 +28,12 @@ INLINE void prefetch_next(const bdag_bundle_job *job, size_t t, uint32_t line, c
     __builtin_prefetch((const char *)job->out + at, 0, 3);
 }
 
+#define SUCCESSORS_AHEAD 6
+
 INLINE vec pull_columns(const bdag_bundle_job *job, size_t t, const int rows, const int vectors) {
   const real *weight = job->weights, *in_grad = (const real *)job->in_grad + t;
   real *out_grad = (real *)job->out_grad + t;
+  const size_t bundle = (size_t)rows * job->successors; /* the next one's weights follow */
   vec sum[BDAG_BUNDLE_ROWS][PULL_VECTORS];
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < vectors; j++)
@@ -39,6 +42,13 @@ INLINE vec pull_columns(const bdag_bundle_job *job, size_t t, const int rows, co
   for (uint32_t k = 0; k < job->successors; k++, weight += rows) {
     const real *row = in_grad + job->successor[k] * job->row_stride;
     prefetch_next(job, t, k, vectors);
+    if (k % 4 == 0) __builtin_prefetch((const void *)address_after(weight, bundle), 0, 3);
+    if (k + SUCCESSORS_AHEAD < job->successors) {
+      const char *ahead =
+          (const char *)(in_grad + job->successor[k + SUCCESSORS_AHEAD] * job->row_stride);
+      for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
+        __builtin_prefetch(ahead + byte, 0, 3);
+    }
     vec g[PULL_VECTORS];
     for (int j = 0; j < vectors; j++) g[j] = vec_loadu(row + j * LANES);
     for (int i = 0; i < rows; i++) {
@@ -70,6 +80,8 @@ int NAME(bundle_pull)(const bdag_bundle_job *job) {
 
 /* ---- Weight gradients ---------------------------------------------------------------------------- */
 
+#define GRADIENTS_AHEAD 64
+
 INLINE void store_dots(const bdag_bundle_job *job, const vec *dot, uint32_t k, const int rows,
                        const int successors) {
   real *gradient = (real *)job->gradient + (size_t)k * rows;
@@ -93,6 +105,8 @@ INLINE void dot_block(const bdag_bundle_job *job, uint32_t k, const int rows,
                       const int successors) {
   vec dot[DOTS];
   for (int i = 0; i < DOTS; i++) dot[i] = vec_zero();
+  __builtin_prefetch((const void *)address_after(job->gradient, (size_t)k * rows + GRADIENTS_AHEAD),
+                     1, 3);
   for (uint32_t tile = 0; tile < job->tiles; tile++) {
     const real *out = (const real *)job->out + tile * job->tile_step;
     const real *in_grad = (const real *)job->in_grad + tile * job->tile_step;

@@ -22,6 +22,7 @@
 /* Source rows are asked for that many rows before the sweep needs them. */
 #define ROWS_AHEAD   6
 #define MOST_SOURCES 12
+#define LINE         (64 / sizeof(real))
 
 static size_t lanes_of_tile(const bdag_weight_grad_job *job, uint32_t tile) {
   return tile + 1 == job->tiles ? job->last_count : job->count;
@@ -78,15 +79,11 @@ void NAME(weight_grad)(const bdag_weight_grad_job *job) {
 
 /* ---- Transposed ---------------------------------------------------------------------------------- */
 
-/* Rows that the next block reads. */
+/* Samples from t on of the rows that the next block reads, maybe the first one of the next panel. */
 INLINE void prefetch_sources(const bdag_weight_grad_job *job, const real *rows, uint32_t k,
-                             const int sources, size_t count) {
-  if (k + sources > job->sources) return;
-  for (int i = 0; i < sources; i++) {
-    const char *row = (const char *)(rows + job->source[k + i] * job->row_stride);
-    for (size_t byte = 0; byte < count * sizeof(real); byte += 64)
-      __builtin_prefetch(row + byte, 0, 3);
-  }
+                             size_t t, const int sources) {
+  for (int i = 0; i < sources; i++)
+    __builtin_prefetch(rows + job->source[k + i] * job->row_stride + t, 0, 3);
 }
 
 /* `sources` × `vectors` of targets from target c on; the turned in_grad is [tile][sample][target]. */
@@ -94,16 +91,22 @@ INLINE void product_block(const bdag_weight_grad_job *job, uint32_t k, size_t c,
                           const int vectors) {
   const size_t width = (size_t)job->source_step;
   vec sum[MOST_SOURCES][BLOCK_VECTORS];
-  for (int i = 0; i < sources; i++)
+  for (int i = 0; i < sources; i++) {
+    const char *gradient =
+        (const char *)((real *)job->gradient + (ptrdiff_t)(k + i) * job->source_step + c);
+    for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
+      __builtin_prefetch(gradient + byte, 1, 3);
     for (int j = 0; j < vectors; j++) sum[i][j] = vec_zero();
+  }
+  const int asks = c == 0 && k + 2 * (uint64_t)sources <= job->source_limit;
   for (uint32_t tile = 0; tile < job->tiles; tile++) {
     const real *rows = (const real *)job->rows + tile * job->out_tile_step;
     const real *turned = (const real *)job->scratch + tile * job->count * width + c;
     const size_t count = lanes_of_tile(job, tile);
     const real *row[MOST_SOURCES];
     for (int i = 0; i < sources; i++) row[i] = rows + job->source[k + i] * job->row_stride;
-    if (c == 0) prefetch_sources(job, rows, k + sources, sources, count);
     for (size_t t = 0; t < count; t++, turned += width) {
+      if (asks && t % LINE == 0) prefetch_sources(job, rows, k + sources, t, sources);
       vec g[BLOCK_VECTORS];
       for (int j = 0; j < vectors; j++) {
         g[j] = vec_loadu(turned + j * LANES);

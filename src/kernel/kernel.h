@@ -140,6 +140,7 @@ typedef struct bdag_weight_grad_job {
   void *gradient;
   ptrdiff_t source_step;
   const uint32_t *source;
+  uint64_t source_limit; /* entries of `source` that may be looked at, to prefetch */
   uint32_t sources, targets;
   const void *rows;   /* out rows of the first tile */
   const void *target; /* in_grad row of the first target, first tile */

@@ -25,11 +25,6 @@ INLINE void prefetch_line(uintptr_t next, uint32_t line, uint32_t lines) {
   if (line < lines) __builtin_prefetch((const void *)(next + 64 * (size_t)line), 1, 3);
 }
 
-/* An address to prefetch, maybe behind the last row: no pointer is formed to it. */
-INLINE uintptr_t address_after(const real *target, size_t numbers) {
-  return (uintptr_t)target + numbers * sizeof(real);
-}
-
 INLINE uint32_t lines_of(size_t row_stride, const int targets, const int vectors) {
   const size_t used = vectors * LANES == row_stride ? targets * row_stride : 0;
   return (uint32_t)(used * sizeof(real) / 64);
@@ -41,12 +36,39 @@ INLINE real *target_at(const bdag_panel_job *job, uint32_t r) {
   return (real *)job->target + (job->target_row != NULL ? job->target_row[r] : r) * job->row_stride;
 }
 
-/* The same for rows of a list. */
-INLINE void prefetch_listed(const bdag_panel_job *job, uint32_t r, size_t t, const int vectors) {
-  const uint32_t end = r + TILE_TARGETS < job->target_limit ? r + TILE_TARGETS : job->target_limit;
-  for (; r < end; r++)
-    for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
-      __builtin_prefetch((const char *)(target_at(job, r) + t) + byte, 1, 3);
+/* The same for rows of a list, from target r and element t on. */
+INLINE void prefetch_listed(const bdag_panel_job *job, uint32_t r, size_t t, uint32_t line,
+                            const int vectors) {
+  const uint32_t bytes = vectors * LANES * sizeof(real), lines = (bytes + 63) / 64;
+  const uint32_t i = r + line / lines;
+  if (line < TILE_TARGETS * lines && i < job->target_limit)
+    __builtin_prefetch((const char *)(target_at(job, i) + t) + line % lines * 64, 1, 3);
+}
+
+/* Weights are read once a tile of samples, often from far away: those of the targets after the next are
+ * asked for meanwhile; behind the last target come those of the next sources or of the next panel. */
+typedef struct weights_ahead {
+  uintptr_t first;
+  ptrdiff_t step;
+  uint32_t count;
+} weights_ahead;
+
+INLINE weights_ahead weights_after(const bdag_panel_job *job, uint32_t first, uint32_t sources,
+                                   uint32_t r) {
+  const uint32_t next = r + 2 * TILE_TARGETS;
+  const uintptr_t weight = (uintptr_t)job->weight;
+  const ptrdiff_t size = sizeof(real), s = job->source_step * size, t = job->target_step * size;
+  if (t == size) {
+    const int ends = next >= job->targets;
+    const ptrdiff_t source = first + (ends ? sources : 0),
+                    target = ends ? next - job->targets : next;
+    return (weights_ahead){weight + (uintptr_t)(source * s + target * t), s, sources};
+  }
+  const ptrdiff_t lowest = t > 0 ? next : next + TILE_TARGETS - 1;
+  const size_t bytes = TILE_TARGETS * (size_t)(t > 0 ? t : -t);
+  const uint32_t lines = (uint32_t)(bytes / 64);
+  return (weights_ahead){weight + (uintptr_t)(lowest * t + first * s), 64,
+                         lines < sources ? lines : sources};
 }
 
 /* Sources first … first+sources−1 for `targets` × `vectors` sums from target r and element t on. */
@@ -62,7 +84,9 @@ INLINE void panel_tile(const bdag_panel_job *job, uint32_t first, uint32_t sourc
   const uintptr_t next = address_after(target[0], 2 * TILE_TARGETS * job->row_stride);
   const uint32_t lines =
       starts && job->target_row == NULL ? lines_of(job->row_stride, targets, vectors) : 0;
-  if (starts && job->target_row != NULL) prefetch_listed(job, r + 2 * TILE_TARGETS, t, vectors);
+  const int listed = starts && job->target_row != NULL;
+  const weights_ahead ahead = weights_after(job, first, sources, r);
+  uintptr_t ask = ahead.first;
   vec sum[TILE_TARGETS][TILE_VECTORS];
   for (int i = 0; i < targets; i++)
     for (int j = 0; j < vectors; j++)
@@ -71,6 +95,9 @@ INLINE void panel_tile(const bdag_panel_job *job, uint32_t first, uint32_t sourc
   for (uint32_t k = 0; k < sources; k++) {
     const real *row = rows + source[k] * job->row_stride;
     prefetch_line(next, k, lines);
+    if (listed) prefetch_listed(job, r + 2 * TILE_TARGETS, t, k, vectors);
+    if (k < ahead.count) __builtin_prefetch((const void *)ask, 0, 3);
+    ask += ahead.step;
     vec x[TILE_VECTORS];
     for (int j = 0; j < vectors; j++) x[j] = vec_loadu(row + j * LANES);
     for (int i = 0; i < targets; i++) {
@@ -133,6 +160,8 @@ void NAME(panel)(const bdag_panel_job *job) {
 
 /* ---- Unions -------------------------------------------------------------------------------------- */
 
+#define UNION_WEIGHTS_AHEAD 384
+
 INLINE void union_tile(const bdag_union_job *job, size_t t, const int targets, const int vectors) {
   const real *weight = job->weights, *rows = (const real *)job->rows + t;
   real *target = (real *)job->target + t;
@@ -146,6 +175,7 @@ INLINE void union_tile(const bdag_union_job *job, size_t t, const int targets, c
   for (uint32_t k = 0; k < job->sources; k++, weight += targets) {
     const real *row = rows + job->source[k] * job->row_stride;
     prefetch_line(next, k, lines);
+    __builtin_prefetch((const void *)address_after(weight, UNION_WEIGHTS_AHEAD), 0, 3);
     vec x[TILE_VECTORS];
     for (int j = 0; j < vectors; j++) x[j] = vec_loadu(row + j * LANES);
     for (int i = 0; i < targets; i++) {

@@ -83,6 +83,12 @@ bdag_status NAME(loss)(const bdag_loss_job *job, size_t *bad_sample, size_t *bad
 #define KEEP(vector) __asm__("" : "+x"(vector))
 #endif
 
+/* An address to prefetch, maybe behind the end of an array: no pointer is formed to it. */
+static inline __attribute__((always_inline)) uintptr_t address_after(const void *array,
+                                                                     size_t numbers) {
+  return (uintptr_t)array + numbers * sizeof(real);
+}
+
 /* ---- The types: vec, and mask for comparisons ---------------------------------------------------- */
 
 #if defined BDAG_KERNEL_ISA_BASELINE && defined BDAG_KERNEL_FLOAT32

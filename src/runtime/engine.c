@@ -16,7 +16,7 @@
 #define GRAD_BYTES (1u << 20)
 /* Samples that a task takes together: its weights and lists are read once for them. */
 #define CHUNK_SAMPLES  256u
-#define PREFETCH_AHEAD 32u
+#define PREFETCH_AHEAD 64u
 
 static bdag_status check_options(const bdag_plan *plan, const bdag_engine_options *options,
                                  bdag_error *error) {

@@ -34,6 +34,11 @@ static bdag_step step_of(bdag_engine *engine, uint64_t tile) {
   return step;
 }
 
+/* Asks for bytes that are needed later. */
+static void prefetch_read(const void *first, size_t bytes) {
+  for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch((const char *)first + at, 0, 2);
+}
+
 static const char *slots_from(const bdag_engine *engine, uint64_t slot) {
   return (const char *)engine->weights->slots + slot * engine->element;
 }
@@ -473,6 +478,8 @@ static void bundle_gradients(bdag_engine *engine, const bdag_bundle *bundle, uin
   zero_holes(engine, bundle->hole, bundle->holes, gradient);
 }
 
+#define ROWS_AHEAD 3 /* rows of `out` are asked for so much earlier */
+
 /* in_grad = out_grad · σ′ with the user's σ′; 0 where out_grad is 0, whatever σ′ is. */
 static void derive_registered(const bdag_step *step, const bdag_sweep_group *group, uint32_t row) {
   bdag_engine *engine = step->engine;
@@ -511,6 +518,8 @@ static void derive_group(const bdag_step *step, const bdag_sweep_group *group) {
   const int keeps = kept_in(step, rows[0]) != NULL;
   for (uint32_t r = 0; r < calls; r++) {
     const size_t at = rows[r] * step->row_bytes;
+    if (r + ROWS_AHEAD < calls)
+      prefetch_read(step->out + rows[r + ROWS_AHEAD] * step->row_bytes, step->row_bytes);
     if (registered)
       derive_registered(step, group, rows[r]);
     else
@@ -561,6 +570,7 @@ static void bundled_group(bdag_engine *engine, const bdag_sweep_group *group, ui
                           uint64_t tiles, char *gradient, int accumulate, int pulls) {
   for (uint32_t i = group->bundle; i < group->bundle + group->bundles; i++) {
     const bdag_bundle *bundle = &engine->plan->bundle[i];
+    prefetch_read(engine->plan->hole + bundle->hole, bundle->holes * sizeof *engine->plan->hole);
     for (uint64_t tile = first_tile; pulls && tile < first_tile + tiles; tile++) {
       const bdag_step step = step_of(engine, tile);
       pull_bundle(&step, bundle, group->from_zero);
@@ -613,6 +623,7 @@ static void panel_gradients(const bdag_step *step, const bdag_panel *panel, uint
       .source_step = panel->step,
       .source = step->plan->source + panel->list,
       .sources = panel->sources,
+      .source_limit = step->plan->sources - panel->list,
       .targets = panel->targets,
       .rows = step->out,
       .target = step->in_grad + panel->row * step->row_bytes,
