@@ -14,6 +14,8 @@
 const bdag_kernels *kernels_at(int index) {
   for (int isa = BDAG_ISA_BASELINE; isa <= BDAG_ISA_NEON; isa++) {
     if (!bdag_isa_available((bdag_isa)isa)) continue;
+    /* with NEON, baseline is another name of it */
+    if (isa == BDAG_ISA_BASELINE && bdag_isa_available(BDAG_ISA_NEON)) continue;
     if (index < 2) return bdag_kernels_get((bdag_isa)isa, index == 0 ? BDAG_FLOAT32 : BDAG_FLOAT64);
     index -= 2;
   }
@@ -69,6 +71,14 @@ uint32_t below(generator *random, uint32_t bound) {
 void fill_numbers(generator *random, bdag_type type, void *numbers, size_t count) {
   for (size_t i = 0; i < count; i++)
     set(type, numbers, i, ldexp(uniform(random, -1, 1), (int)below(random, 9) - 4));
+}
+
+void set_nan(bdag_type type, void *numbers, size_t count) {
+  for (size_t i = 0; i < count; i++) set(type, numbers, i, NAN);
+}
+
+void add_dot(bdag_type type, exact_sum *x, const void *a, const void *b, size_t count) {
+  for (size_t t = 0; t < count; t++) add_product(x, get(type, a, t), get(type, b, t));
 }
 
 int is_close(bdag_type type, long double value, const exact_sum *expected) {

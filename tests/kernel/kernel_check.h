@@ -61,6 +61,8 @@ uint32_t below(generator *random, uint32_t bound);
 /* Numbers of both signs and of different sizes. */
 void fill_numbers(generator *random, bdag_type type, void *numbers, size_t count);
 
+void set_nan(bdag_type type, void *numbers, size_t count);
+
 /* A sum of products, and the sum of their absolute values that bounds its error. */
 typedef struct exact_sum {
   long double sum, terms;
@@ -72,6 +74,9 @@ static inline void add_product(exact_sum *x, long double a, long double b) {
   x->terms += fabsl(a * b);
   x->operations++;
 }
+
+/* ⟨a, b⟩ of `count` numbers. */
+void add_dot(bdag_type type, exact_sum *x, const void *a, const void *b, size_t count);
 
 /* Whether `value` is within the bound of any order of sums, fused or not. */
 int is_close(bdag_type type, long double value, const exact_sum *expected);

@@ -21,7 +21,7 @@ typedef struct dense {
   _Alignas(64) unsigned char out[TILE_LIMIT * ROWS * STRIDE * sizeof(double)];
   _Alignas(64) unsigned char in_grad[TILE_LIMIT * TARGET_LIMIT * STRIDE * sizeof(double)];
   _Alignas(64) edges before, gradient, again;
-  uint32_t source[SOURCE_LIMIT];
+  uint32_t *source, *source_guard;
   uint32_t sources, targets, tiles;
   size_t step, count, last_count;
   int accumulate;
@@ -40,10 +40,12 @@ static size_t samples(const dense *x, uint32_t tile) {
 }
 
 static void forget_rest(const dense *x, void *numbers, size_t rows) {
+  const bdag_type type = x->kernels->type;
   for (uint32_t tile = 0; tile < TILE_LIMIT; tile++)
-    for (size_t r = 0; r < rows; r++)
-      for (size_t t = tile < x->tiles ? samples(x, tile) : 0; t < STRIDE; t++)
-        set(x->kernels->type, numbers, (tile * rows + r) * STRIDE + t, NAN);
+    for (size_t r = 0; r < rows; r++) {
+      const size_t used = tile < x->tiles ? samples(x, tile) : 0;
+      set_nan(type, plus(type, numbers, (tile * rows + r) * STRIDE + used), STRIDE - used);
+    }
 }
 
 /* Another number of tiles and samples. */
@@ -57,10 +59,13 @@ static void begin(generator *random, dense *x, const bdag_kernels *kernels, size
   fill_numbers(random, type, x->in_grad, TILE_LIMIT * TARGET_LIMIT * STRIDE);
   forget_rest(x, x->out, ROWS);
   forget_rest(x, x->in_grad, TARGET_LIMIT);
-  if (x->guard == NULL) x->guard = guarded_end(TILE_LIMIT * 256 * STEP_LIMIT * sizeof(double));
+  if (x->guard != NULL) return;
+  x->guard = guarded_end(TILE_LIMIT * 256 * STEP_LIMIT * sizeof(double));
+  x->source_guard = (uint32_t *)guarded_end(2 * SOURCE_LIMIT * sizeof(uint32_t));
 }
 
-/* Columns beyond the targets are zero where gradients are added to, and anything otherwise. */
+/* The list of sources, with those that may be looked at, ends where memory does. Columns beyond the
+ * targets are zero where gradients are added to, and anything otherwise. */
 static void draw(generator *random, dense *x, uint32_t sources, uint32_t targets) {
   const bdag_type type = x->kernels->type;
   const size_t next_multiple = (targets + 15) / 16 * 16;
@@ -68,7 +73,9 @@ static void draw(generator *random, dense *x, uint32_t sources, uint32_t targets
   x->targets = targets;
   x->step = below(random, 2) ? next_multiple : targets;
   x->accumulate = (int)below(random, 2);
-  for (uint32_t k = 0; k < sources; k++) x->source[k] = below(random, ROWS);
+  x->source = x->source_guard - sources - below(random, SOURCE_LIMIT);
+  for (uint32_t *source = x->source; source < x->source_guard; source++)
+    *source = below(random, ROWS);
   fill_numbers(random, type, x->before, EDGE_LIMIT);
   for (size_t i = 0; x->accumulate && i < sources * x->step; i++)
     if (i % x->step >= targets) set(type, x->before, i, 0);
@@ -76,21 +83,22 @@ static void draw(generator *random, dense *x, uint32_t sources, uint32_t targets
 
 static bdag_weight_grad_job job_of(const dense *x, edges gradient, block part) {
   const bdag_type type = x->kernels->type;
-  return (bdag_weight_grad_job){.gradient =
-                                    plus(type, gradient, part.source * x->step + part.target),
-                                .source_step = (ptrdiff_t)x->step,
-                                .source = x->source + part.source,
-                                .sources = part.sources,
-                                .targets = part.targets,
-                                .rows = x->out,
-                                .target = plus(type, x->in_grad, part.target * STRIDE),
-                                .row_stride = STRIDE,
-                                .out_tile_step = ROWS * STRIDE,
-                                .grad_tile_step = TARGET_LIMIT * STRIDE,
-                                .tiles = x->tiles,
-                                .count = x->count,
-                                .last_count = x->last_count,
-                                .accumulate = x->accumulate};
+  return (bdag_weight_grad_job){
+      .gradient = plus(type, gradient, part.source * x->step + part.target),
+      .source_step = (ptrdiff_t)x->step,
+      .source = x->source + part.source,
+      .source_limit = (uint64_t)(x->source_guard - x->source) - part.source,
+      .sources = part.sources,
+      .targets = part.targets,
+      .rows = x->out,
+      .target = plus(type, x->in_grad, part.target * STRIDE),
+      .row_stride = STRIDE,
+      .out_tile_step = ROWS * STRIDE,
+      .grad_tile_step = TARGET_LIMIT * STRIDE,
+      .tiles = x->tiles,
+      .count = x->count,
+      .last_count = x->last_count,
+      .accumulate = x->accumulate};
 }
 
 static void run_dot(const dense *x, edges gradient, block part) {
@@ -121,9 +129,7 @@ static void exact_gradients(const dense *x, exact_sum *exact) {
       for (uint32_t tile = 0; tile < x->tiles; tile++) {
         const void *const out = plus(type, x->out, (tile * ROWS + x->source[k]) * STRIDE);
         const void *const in_grad = plus(type, x->in_grad, (tile * TARGET_LIMIT + r) * STRIDE);
-        const size_t count = samples(x, tile);
-        for (size_t t = 0; t < count; t++)
-          add_product(&sum, get(type, out, t), get(type, in_grad, t));
+        add_dot(type, &sum, out, in_grad, samples(x, tile));
       }
       exact[k * TARGET_LIMIT + r] = sum;
     }

@@ -12,6 +12,7 @@
 #define TERM_LIMIT   (TARGET_LIMIT * SOURCE_LIMIT)
 #define WEIGHT_LIMIT ((TARGET_LIMIT + 2) * (SOURCE_LIMIT + 2))
 #define ZERO_SLOT    WEIGHT_LIMIT
+#define PLACES       29 /* a prime number */
 
 typedef unsigned char target_rows[(TARGET_LIMIT + 1) * STRIDE * sizeof(double)];
 
@@ -31,6 +32,7 @@ typedef struct forward {
   uint64_t offset[TARGET_LIMIT + 1];
   uint32_t slot[TERM_LIMIT + 8], source[TERM_LIMIT + 8];
   unsigned char *guard;
+  uint32_t *place, *place_guard; /* rows of the targets of run_listed */
 } forward;
 
 /* What one call computes: targets first … first+targets−1, samples t … t+count−1. */
@@ -46,13 +48,14 @@ static void begin(generator *random, forward *x, const bdag_kernels *kernels) {
   const bdag_type type = kernels->type;
   x->kernels = kernels;
   fill_numbers(random, type, x->rows, ROWS * STRIDE);
-  for (size_t i = 0; i < ROWS * STRIDE; i++)
-    if (i / STRIDE % 2 == 1) set(type, x->rows, i, NAN);
+  for (size_t r = 1; r < ROWS; r += 2) set_nan(type, plus(type, x->rows, r * STRIDE), STRIDE);
   fill_numbers(random, type, x->before, (TARGET_LIMIT + 1) * STRIDE);
   fill_numbers(random, type, x->weight, WEIGHT_LIMIT);
   set(type, x->weight, ZERO_SLOT, 0);
   fill_numbers(random, type, x->initial, TARGET_LIMIT);
-  if (x->guard == NULL) x->guard = guarded_end(sizeof x->source);
+  if (x->guard != NULL) return;
+  x->guard = guarded_end(sizeof x->source);
+  x->place_guard = (uint32_t *)guarded_end(PLACES * sizeof(uint32_t));
 }
 
 static void draw(generator *random, forward *x, uint32_t sources, uint32_t targets, size_t count) {
@@ -70,20 +73,46 @@ static const void *initial_of(const forward *x, piece part) {
   return x->has_initial ? plus(x->kernels->type, x->initial, part.first) : NULL;
 }
 
-static void run_panel(const forward *x, target_rows target, piece part) {
+static bdag_panel_job panel_job(const forward *x, piece part) {
   const bdag_type type = x->kernels->type;
-  const bdag_panel_job job = {.weight = plus(type, x->weight, part.first * (size_t)x->target_step),
-                              .source_step = x->source_step,
-                              .target_step = x->target_step,
-                              .source = x->source + x->offset[0],
-                              .sources = x->sources,
-                              .targets = part.targets,
-                              .rows = plus(type, x->rows, part.t),
-                              .row_stride = STRIDE,
-                              .target = plus(type, target, part.first * STRIDE + part.t),
-                              .count = part.count,
-                              .initial = initial_of(x, part)};
+  return (bdag_panel_job){.weight = plus(type, x->weight, part.first * (size_t)x->target_step),
+                          .source_step = x->source_step,
+                          .target_step = x->target_step,
+                          .source = x->source + x->offset[0],
+                          .sources = x->sources,
+                          .targets = part.targets,
+                          .rows = plus(type, x->rows, part.t),
+                          .row_stride = STRIDE,
+                          .count = part.count,
+                          .initial = initial_of(x, part)};
+}
+
+static void run_panel(const forward *x, target_rows target, piece part) {
+  bdag_panel_job job = panel_job(x, part);
+  job.target = plus(x->kernels->type, target, part.first * STRIDE + part.t);
   x->kernels->panel(&job);
+}
+
+/* The targets are scattered over rows whose list ends where memory does; rows between stay as they are. */
+static void run_listed(const forward *x, target_rows target, piece part) {
+  static _Alignas(64) unsigned char rows[PLACES * STRIDE * sizeof(double)], untouched[sizeof rows];
+  const bdag_type type = x->kernels->type;
+  const size_t bytes = STRIDE * element_size(type);
+  memset(untouched, 0x7f, sizeof untouched);
+  memcpy(rows, untouched, sizeof rows);
+  for (uint32_t r = 0; r < x->targets; r++)
+    memcpy(rows + x->place[r] * bytes, target + r * bytes, bytes);
+  bdag_panel_job job = panel_job(x, part);
+  job.target = plus(type, rows, part.t);
+  job.target_row = x->place + part.first;
+  job.target_limit = (uint32_t)(x->place_guard - job.target_row);
+  x->kernels->panel(&job);
+  for (uint32_t r = 0; r < x->targets; r++) {
+    memcpy(target + r * bytes, rows + x->place[r] * bytes, bytes);
+    memset(rows + x->place[r] * bytes, 0x7f, bytes);
+  }
+  if (memcmp(rows, untouched, sizeof rows) != 0)
+    cr_assert_fail("%s: a row that is not listed was written", kernels_name(x->kernels));
 }
 
 static void run_union(const forward *x, target_rows target, piece part) {
@@ -195,6 +224,10 @@ static void draw_panel(generator *random, forward *x, uint32_t sources, uint32_t
   const int by_source = (int)below(random, 2);
   x->source_step = by_source ? (ptrdiff_t)targets + padding : 1;
   x->target_step = by_source ? 1 : (ptrdiff_t)sources + padding;
+  x->place = x->place_guard - targets - below(random, 3);
+  const uint32_t first = below(random, PLACES), turn = 1 + below(random, PLACES - 1);
+  for (uint32_t i = 0; x->place + i < x->place_guard; i++)
+    x->place[i] = (first + i * turn) % PLACES;
   uint64_t term = x->offset[0];
   for (uint32_t r = 0; r < targets; r++) {
     for (uint32_t k = 0; k < sources; k++, term++) {
@@ -209,6 +242,13 @@ static void check_panel(generator *random, forward *x, uint32_t sources, uint32_
                         size_t count) {
   draw_panel(random, x, sources, targets, count);
   check_run(random, x, run_panel);
+  check_pieces(x, run_listed, x->targets, x->count);
+}
+
+static void check_listed(generator *random, forward *x, uint32_t sources, uint32_t targets,
+                         size_t count) {
+  draw_panel(random, x, sources, targets, count);
+  check_run(random, x, run_listed);
 }
 
 Test(panel, all_shapes) {
@@ -236,6 +276,20 @@ Test(panel, all_counts) {
   }
 }
 
+/* Around the ends of register tiles of targets and of chunks of sources. */
+Test(panel, listed_targets) {
+  static forward x;
+  const uint32_t sources[] = {0, 1, 2, 7, 64, 127, 128, 129};
+  generator random = {16};
+  for (int n = 0; kernels_at(n) != NULL; n++) {
+    begin(&random, &x, kernels_at(n));
+    for (uint32_t targets = 1; targets <= TARGET_LIMIT; targets++)
+      for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
+        check_listed(&random, &x, sources[i], targets,
+                     BDAG_ROW_QUANTUM * (1 + below(&random, i < 4 ? 16 : 5)));
+  }
+}
+
 /* Every way to group the targets and every width of rows. */
 Test(panel, results_do_not_depend_on_neighbours) {
   static forward x;
@@ -244,9 +298,11 @@ Test(panel, results_do_not_depend_on_neighbours) {
     begin(&random, &x, kernels_at(n));
     draw_panel(&random, &x, 131, TARGET_LIMIT, 256);
     run_whole(&x, run_panel);
-    for (uint32_t group = 1; group <= TARGET_LIMIT; group++)
+    for (uint32_t group = 1; group <= TARGET_LIMIT; group++) {
       for (size_t width = BDAG_ROW_QUANTUM; width <= 256; width += BDAG_ROW_QUANTUM)
         check_pieces(&x, run_panel, group, width);
+      check_pieces(&x, run_listed, group, 16 << below(&random, 5));
+    }
     check_pieces(&x, run_list, TARGET_LIMIT, 256);
     for (uint32_t group = 1; group <= BDAG_UNION_TARGETS; group++)
       check_pieces(&x, run_union, group, 64);
@@ -329,5 +385,62 @@ Test(list, all_counts) {
         draw_list(&random, &x, count);
         check_run(&random, &x, run_list);
       }
+  }
+}
+
+/* ---- What is not finite -------------------------------------------------------------------------- */
+
+static int reads(const forward *x, uint32_t r, uint32_t source) {
+  for (uint64_t i = x->offset[r]; i < x->offset[r + 1]; i++)
+    if (x->source[i] == source) return 1;
+  return 0;
+}
+
+/* A source's sample t that is not finite shows in that sample of the targets that read the source, also
+ * with a weight zero, and nowhere else. */
+static void check_poison(forward *x, run_piece *run, uint32_t source, size_t t, long double bad) {
+  const bdag_type type = x->kernels->type;
+  const size_t at = source * (size_t)STRIDE + t;
+  const long double good = get(type, x->rows, at);
+  memcpy(x->again, x->before, sizeof x->again);
+  set(type, x->rows, at, bad);
+  run(x, x->again, (piece){0, x->targets, 0, x->count});
+  set(type, x->rows, at, good);
+  for (uint32_t r = 0; r < x->targets; r++) {
+    const int poisoned = reads(x, r, source);
+    cr_assert_eq(x->kernels->finite(plus(type, x->again, r * STRIDE), x->count), !poisoned);
+    for (size_t s = 0; s < STRIDE; s++) {
+      const size_t i = r * STRIDE + s;
+      if (poisoned && s == t ? isfinite(get(type, x->again, i))
+                             : !same(type, x->again, i, x->target, i))
+        cr_assert_fail(
+            "%s: %u × %u, %zu samples: sample %zu of source %u shows in %zu of target %u",
+            kernels_name(x->kernels), x->targets, x->sources, x->count, t, source, s, r);
+    }
+  }
+}
+
+/* What a union spreads over absent cells, lists without them keep where it belongs. */
+Test(panel, what_is_not_finite) {
+  static forward x;
+  generator random = {17};
+  const long double bad[] = {NAN, INFINITY, -INFINITY};
+  for (int n = 0; kernels_at(n) != NULL; n++) {
+    begin(&random, &x, kernels_at(n));
+    for (int round = 0; round < 300; round++) {
+      const size_t count = BDAG_ROW_QUANTUM * (1 + below(&random, 8));
+      const size_t t = below(&random, (uint32_t)count);
+      const uint32_t source = 2 * below(&random, ROWS / 2);
+      draw_panel(&random, &x, 1 + below(&random, 70), 1 + below(&random, TARGET_LIMIT), count);
+      run_whole(&x, run_panel);
+      check_poison(&x, run_panel, source, t, bad[round % 3]);
+      check_poison(&x, run_listed, source, t, bad[round % 3]);
+      draw_union(&random, &x, 1 + below(&random, 30), 1 + below(&random, BDAG_UNION_TARGETS), count,
+                 5);
+      run_whole(&x, run_union);
+      check_poison(&x, run_union, source, t, bad[round % 3]);
+      drop_holes(&x);
+      check_poison(&x, run_list, source, t, bad[round % 3]);
+    }
   }
 }
