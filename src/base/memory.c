@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #endif
 
-enum { ALIGNMENT = 64, HUGE_ALIGNMENT = 2 << 20, HUGE_FROM = 4 << 20 };
+enum { ALIGNMENT = 64, HUGE_ALIGNMENT = 2 << 20, HUGE_FROM = 2 << 20, DISCARD_FROM = 16 << 20 };
 
 static void advise_huge_pages(void *block, size_t size) {
 #ifdef MADV_HUGEPAGE
@@ -53,6 +53,18 @@ void bdag_free(const bdag_context *context, void *memory) {
   void *raw;
   memcpy(&raw, (char *)memory - sizeof(void *), sizeof raw);
   context->allocator.release(context->allocator.user, raw);
+}
+
+uint64_t bdag_discard(void *block, uint64_t from, uint64_t to) {
+  const uint64_t unit = HUGE_ALIGNMENT, base = (uintptr_t)block;
+  const uint64_t begin = (base + from + unit - 1) / unit * unit, end = (base + to) / unit * unit;
+  if (end < begin + DISCARD_FROM) return from;
+#ifdef MADV_DONTNEED
+  const int saved = errno;
+  (void)madvise((char *)block + (begin - base), end - begin, MADV_DONTNEED);
+  errno = saved;
+#endif
+  return end - base;
 }
 
 int bdag_grow(const bdag_context *context, void **array, uint64_t *capacity, uint64_t used,

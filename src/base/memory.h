@@ -12,6 +12,10 @@ void *bdag_allocate_array(const bdag_context *context, uint64_t count, size_t si
 void *bdag_allocate_zeroed(const bdag_context *context, uint64_t count, size_t size);
 void bdag_free(const bdag_context *context, void *memory);
 
+/* Nobody will read bytes `from` … `to` − 1 of a block before writing them: memory goes back to the system
+ * in large pieces, where it is worth a call. Returns up to where that was done: the next `from`. */
+uint64_t bdag_discard(void *block, uint64_t from, uint64_t to);
+
 /* Makes *array hold at least `needed` elements, growing geometrically and keeping the first `used`.
  * Returns 0 on success, −1 when out of memory (then *array is unchanged). */
 int bdag_grow(const bdag_context *context, void **array, uint64_t *capacity, uint64_t used,

@@ -11,8 +11,10 @@
 #define PANEL_STEP    16u /* vectors of targets: a panel of 8 or more is padded to it */
 #define STEP_TARGETS  8u
 #define NARROW_ROWS   8u /* that read the same two or three sources are a panel */
+#define LISTS_AHEAD   8u
 #define AHEAD         256u /* rows that are measured together; half are more than a block has, and one */
-#define RUN_ROWS      32u /* of lists: what a block's rows share stays in L1 */
+#define SHORT_SORT    512u /* up to there faster than qsort */
+#define RUN_ROWS      32u  /* of lists: what a block's rows share stays in L1 */
 
 /* Kernel costs in cycles for 64 samples of float32 with 512-bit vectors: an edge in a list (a row read
  * and four multiply-adds); a source of a union (its row) and each of its weights. */
@@ -41,31 +43,32 @@ typedef struct bdag_cut {
   uint32_t *column;      /* [rows] sources of the panel at hand; column number by source */
   uint64_t panel_capacity, union_capacity, run_capacity, block_capacity;
   uint64_t source_capacity, union_slot_capacity, hole_capacity;
+  uint64_t discarded; /* bytes of build->in */
   int failed;
 } bdag_cut;
 
-/* The in-edges of a row from place `first` on; edge[k].vertex is a source row. */
+/* The in-edges of a row: source rows, ascending, and ids. */
 typedef struct bdag_row_list {
-  const bdag_half_edge *edge;
-  uint32_t *slot;
-  uint32_t first, length;
+  const uint32_t *source;
+  uint32_t *edge;
+  uint32_t length;
 } bdag_row_list;
 
 static bdag_row_list list_of(const bdag_build *build, uint32_t row) {
-  uint32_t length;
-  const uint32_t first = bdag_row_place(build, row, &length);
-  return (bdag_row_list){build->in + first, build->slot + first, first, length};
+  const uint32_t first = build->row_first[row], length = build->row_first[row + 1] - first;
+  uint32_t *list = build->in + 2 * (uint64_t)first;
+  return (bdag_row_list){list, list + length, length};
 }
 
 /* Whether edge k repeats the source of the edge before it. */
 static int is_parallel(const bdag_row_list *list, uint32_t k) {
-  return k > 0 && list->edge[k - 1].vertex == list->edge[k].vertex;
+  return k > 0 && list->source[k - 1] == list->source[k];
 }
 
 static int have_equal_sources(const bdag_row_list *a, const bdag_row_list *b) {
   if (a->length != b->length) return 0;
   uint32_t different = 0;
-  for (uint32_t k = 0; k < a->length; k++) different |= a->edge[k].vertex ^ b->edge[k].vertex;
+  for (uint32_t k = 0; k < a->length; k++) different |= a->source[k] ^ b->source[k];
   return different == 0;
 }
 
@@ -79,7 +82,22 @@ static int grow(bdag_cut *cut, void *array, uint64_t *capacity, uint64_t used, u
   return cut->failed;
 }
 
+/* At first for as many as there usually are. */
+static int grow_sources(bdag_cut *cut, uint32_t more) {
+  bdag_plan *plan = cut->build->plan;
+  const uint64_t usual = cut->build->edges / 8;
+  return grow(cut, &plan->source, &cut->source_capacity, plan->sources,
+              plan->source == NULL && usual > more ? usual : more, sizeof *plan->source);
+}
+
 /* ---- Dense panels -------------------------------------------------------------------------------- */
+
+/* Of a list some rows ahead. */
+static inline void prefetch_sources(const bdag_build *build, uint32_t row) {
+  if (row + LISTS_AHEAD >= build->plan->rows) return;
+  const bdag_row_list list = list_of(build, row + LISTS_AHEAD);
+  for (uint32_t k = 0; k < 2 * list.length; k += 16) __builtin_prefetch(&list.source[k]);
+}
 
 /* How much neighbours share decides most questions below at once. Some rows are measured ahead and are
  * then in cache. */
@@ -91,9 +109,9 @@ static void measure_rows(bdag_cut *cut, uint32_t until) {
     const uint32_t row = cut->measured;
     const bdag_row_list list = list_of(build, row);
     uint32_t shared = 0;
-    if (row + 2 < plan->rows) bdag_prefetch_in_edges(build, plan->vertex_of_row[row + 2]);
+    prefetch_sources(build, row);
     for (uint32_t k = 0; k < list.length; k++) {
-      const uint32_t source = list.edge[k].vertex;
+      const uint32_t source = list.source[k];
       shared += cut->last_reader[source] == row - 1;
       cut->last_reader[source] = row;
     }
@@ -126,7 +144,7 @@ static uint32_t union_rows(bdag_cut *cut, uint32_t first, uint32_t *union_source
   for (uint32_t r = 0; r < BDAG_UNION_TARGETS && first + r < plan->rows; r++) {
     const bdag_row_list list = list_of(cut->build, first + r);
     for (uint32_t k = 0; k < list.length; k++) {
-      const uint32_t source = list.edge[k].vertex;
+      const uint32_t source = list.source[k];
       if (source >= first || is_parallel(&list, k)) return best_rows;
       if (cut->stamp[source] == mark) continue;
       cut->stamp[source] = mark;
@@ -153,15 +171,15 @@ static uint32_t dense_rows(bdag_cut *cut, uint32_t first, int *same) {
   *same = 1;
   if (first + 1 < plan->rows && cut->shared[first + 1] < PANEL_OVERLAP * core.length) return 1;
   const uint32_t mark = ++cut->stamps;
-  for (uint32_t k = 0; k < core.length; k++) cut->stamp[core.edge[k].vertex] = mark;
+  for (uint32_t k = 0; k < core.length; k++) cut->stamp[core.source[k]] = mark;
   uint64_t own_edges = 0;
   uint32_t rows = 1;
   while (first + rows < plan->rows && rows < PANEL_TARGETS) {
     const bdag_row_list list = list_of(cut->build, first + rows);
     uint32_t common = 0, own = 0;
     for (uint32_t k = 0; k < list.length; k++) {
-      common += cut->stamp[list.edge[k].vertex] == mark;
-      own += list.edge[k].vertex >= first;
+      common += cut->stamp[list.source[k]] == mark;
+      own += list.source[k] >= first;
     }
     own_edges += own;
     const uint64_t cells = (uint64_t)core.length * (rows + 1);
@@ -185,14 +203,13 @@ static uint32_t dense_rows(bdag_cut *cut, uint32_t first, int *same) {
 static uint32_t find_columns(bdag_cut *cut, uint32_t first, uint32_t rows, uint64_t *entries) {
   const bdag_plan *plan = cut->build->plan;
   const uint32_t mark = ++cut->stamps;
-  const uint32_t level = plan->level[plan->vertex_of_row[first]];
+  const uint32_t level_row = cut->build->row_of_level[plan->level[plan->vertex_of_row[first]]];
   uint32_t known = 0, kept = 0;
   for (uint32_t r = 0; r < rows; r++) {
     const bdag_row_list list = list_of(cut->build, first + r);
     for (uint32_t k = 0; k < list.length; k++) {
-      const uint32_t source = list.edge[k].vertex;
-      if (source >= first || is_parallel(&list, k)) continue;
-      if (plan->level[plan->vertex_of_row[source]] >= level) continue;
+      const uint32_t source = list.source[k];
+      if (source >= level_row || is_parallel(&list, k)) continue;
       if (cut->stamp[source] != mark) {
         cut->stamp[source] = mark;
         cut->count[source] = 0;
@@ -212,23 +229,23 @@ static uint32_t find_columns(bdag_cut *cut, uint32_t first, uint32_t rows, uint6
   return kept;
 }
 
-static void sort_columns(uint32_t *column, uint32_t count) {
-  for (uint32_t gap = count / 2; gap > 0; gap /= 2)
-    for (uint32_t i = gap; i < count; i++) {
-      const uint32_t value = column[i];
-      uint32_t j = i;
-      for (; j >= gap && column[j - gap] > value; j -= gap) column[j] = column[j - gap];
-      column[j] = value;
-    }
-}
-
-static int compare_slots(const void *left, const void *right) {
-  const uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+static int compare_numbers(const void *left, const void *right) {
+  const uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
   return a < b ? -1 : a > b;
 }
 
-void bdag_sort_slots(uint64_t *slots, uint64_t count) {
-  qsort(slots, count, sizeof *slots, compare_slots);
+void bdag_sort_numbers(uint32_t *numbers, uint64_t count) {
+  if (count > SHORT_SORT) {
+    qsort(numbers, count, sizeof *numbers, compare_numbers);
+    return;
+  }
+  for (uint64_t gap = count / 2; gap > 0; gap /= 2)
+    for (uint64_t i = gap; i < count; i++) {
+      const uint32_t value = numbers[i];
+      uint64_t j = i;
+      for (; j >= gap && numbers[j - gap] > value; j -= gap) numbers[j] = numbers[j - gap];
+      numbers[j] = value;
+    }
 }
 
 static void note_holes(bdag_cut *cut, bdag_panel *panel) {
@@ -237,22 +254,30 @@ static void note_holes(bdag_cut *cut, bdag_panel *panel) {
   for (uint32_t r = 0; r < panel->targets; r++) {
     const bdag_row_list list = list_of(cut->build, panel->row + r);
     const uint32_t mark = ++cut->stamps;
-    for (uint32_t k = 0; k < list.length; k++) cut->stamp[list.edge[k].vertex] = mark;
+    for (uint32_t k = 0; k < list.length; k++) cut->stamp[list.source[k]] = mark;
     for (uint32_t k = 0; k < panel->sources; k++) {
       if (cut->stamp[plan->source[panel->list + k]] == mark) continue;
       if (grow(cut, &plan->hole, &cut->hole_capacity, plan->holes, 1, sizeof *plan->hole)) return;
-      plan->hole[plan->holes++] = panel->slot + (uint64_t)k * panel->step + r;
+      plan->hole[plan->holes++] = (uint32_t)(panel->slot + (uint64_t)k * panel->step + r);
     }
   }
   panel->holes = (uint32_t)(plan->holes - panel->hole);
-  bdag_sort_slots(plan->hole + panel->hole, panel->holes);
+  bdag_sort_numbers(plan->hole + panel->hole, panel->holes);
   plan->padding += panel->holes;
+}
+
+/* Edges come in any order. */
+static void prefetch_slots(const bdag_build *build, uint32_t row) {
+  if (row >= build->plan->rows) return;
+  const bdag_row_list list = list_of(build, row);
+  for (uint32_t k = 0; k < list.length; k++)
+    __builtin_prefetch(&build->slot_of_edge[list.edge[k]], 1);
 }
 
 static void add_panel(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t columns) {
   bdag_plan *plan = cut->build->plan;
   if (grow(cut, &plan->panel, &cut->panel_capacity, plan->panels, 1, sizeof *plan->panel) ||
-      grow(cut, &plan->source, &cut->source_capacity, plan->sources, columns, sizeof *plan->source))
+      grow_sources(cut, columns))
     return;
   bdag_panel panel = {.row = first,
                       .targets = rows,
@@ -272,10 +297,13 @@ static void add_panel(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t col
   uint64_t placed = 0;
   for (uint32_t r = 0; r < rows; r++) {
     const bdag_row_list list = list_of(cut->build, first + r);
+    prefetch_slots(cut->build, first + r + 1);
     for (uint32_t k = 0; k < list.length; k++) {
-      const uint32_t source = list.edge[k].vertex;
+      const uint32_t source = list.source[k];
       if (cut->stamp[source] != mark || is_parallel(&list, k)) continue;
-      list.slot[k] = (uint32_t)(panel.slot + (uint64_t)cut->count[source] * panel.step + r);
+      cut->build->slot_of_edge[list.edge[k]] =
+          (uint32_t)(panel.slot + (uint64_t)cut->count[source] * panel.step + r);
+      list.edge[k] = BDAG_NO_SLOT;
       placed++;
     }
   }
@@ -306,7 +334,7 @@ static uint32_t cut_dense(bdag_cut *cut, uint32_t first) {
   uint64_t entries;
   const uint32_t columns = find_columns(cut, first, rows, &entries);
   if (columns < (same && rows >= NARROW_ROWS ? 2 : 4) && !(forced && columns > 0)) return 0;
-  sort_columns(cut->column, columns);
+  bdag_sort_numbers(cut->column, columns);
   if (!forced && (double)entries < least_share(cut, columns, cost < COST_UNITED) * rows * columns) {
     /* half of these rows further on the same would be found */
     cut->hopeless = first + rows / 2;
@@ -318,18 +346,24 @@ static uint32_t cut_dense(bdag_cut *cut, uint32_t first) {
 
 /* ---- Unions -------------------------------------------------------------------------------------- */
 
+/* At first for all edges to come: padding is rarely more than panels take, and room that is not used
+ * costs less than copies. */
+static int grow_union_slots(bdag_cut *cut, uint32_t first, uint64_t cells) {
+  bdag_plan *plan = cut->build->plan;
+  const uint64_t left = cut->build->edges - cut->build->row_first[first];
+  return grow(cut, &plan->union_slot, &cut->union_slot_capacity, plan->union_entries,
+              plan->union_slot == NULL && left > cells ? left : cells, sizeof *plan->union_slot);
+}
+
 static void add_union(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t sources) {
   bdag_build *build = cut->build;
   bdag_plan *plan = build->plan;
   const uint64_t cells = (uint64_t)rows * sources;
   if (grow(cut, &plan->union_panel, &cut->union_capacity, plan->unions, 1,
            sizeof *plan->union_panel) ||
-      grow(cut, &plan->source, &cut->source_capacity, plan->sources, sources,
-           sizeof *plan->source) ||
-      grow(cut, &plan->union_slot, &cut->union_slot_capacity, plan->union_entries, cells,
-           sizeof *plan->union_slot))
+      grow_sources(cut, sources) || grow_union_slots(cut, first, cells))
     return;
-  sort_columns(cut->column, sources);
+  bdag_sort_numbers(cut->column, sources);
   for (uint32_t k = 0; k < sources; k++) cut->count[cut->column[k]] = k;
   memcpy(plan->source + plan->sources, cut->column, sources * sizeof *plan->source);
   uint32_t *place = plan->union_slot + plan->union_entries;
@@ -337,7 +371,7 @@ static void add_union(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t sou
   for (uint32_t r = 0; r < rows; r++) {
     const bdag_row_list list = list_of(build, first + r);
     for (uint32_t k = 0; k < list.length; k++)
-      place[(uint64_t)cut->count[list.edge[k].vertex] * rows + r] = list.first + k;
+      place[(uint64_t)cut->count[list.source[k]] * rows + r] = list.edge[k];
     plan->padding += sources - list.length;
   }
   plan->union_panel[plan->unions++] =
@@ -348,43 +382,47 @@ static void add_union(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t sou
 
 /* ---- Blocks -------------------------------------------------------------------------------------- */
 
-/* Lists of rows: what no panel took. Lists and unions hold places until edges have slots. */
-static void fill_lists(bdag_cut *cut, uint32_t first, uint32_t rows, int in_panel, int in_union) {
+/* Lists of rows: what no panel or union took. Cells hold ids until edges have slots. */
+static void fill_lists(bdag_cut *cut, uint32_t first, uint32_t rows, int in_union) {
   bdag_build *build = cut->build;
   bdag_plan *plan = build->plan;
   for (uint32_t row = first; row < first + rows; row++) {
     uint64_t at = plan->list_offset[row];
     const bdag_row_list list = list_of(build, row);
     for (uint32_t k = 0; k < list.length && !in_union; k++) {
-      if (in_panel && list.slot[k] != BDAG_NO_SLOT) continue;
-      plan->list_source[at] = list.edge[k].vertex;
-      plan->list_slot[at++] = list.first + k;
+      if (list.edge[k] == BDAG_NO_SLOT) continue;
+      plan->list_source[at] = list.source[k];
+      plan->list_slot[at++] = list.edge[k];
     }
     plan->list_offset[row + 1] = at;
   }
+  if (build->edges > BDAG_LARGE_EDGES)
+    cut->discarded = bdag_discard(build->in, cut->discarded,
+                                  2 * (uint64_t)build->row_first[first + rows] * sizeof *build->in);
 }
 
 /* What the backward pass will have to do for the in-edges of these rows. */
-static void count_edges(bdag_build *build, uint32_t first, uint32_t rows, int in_panel) {
+static void count_edges(bdag_build *build, uint32_t first, uint32_t rows) {
   bdag_plan *plan = build->plan;
   for (uint32_t row = first; row < first + rows; row++) {
     if (!plan->reaches[row]) continue;
     const bdag_row_list list = list_of(build, row);
     plan->weight_edges += list.length;
     for (uint32_t k = 0; k < list.length; k++) {
-      const uint32_t source = list.edge[k].vertex;
+      const uint32_t source = list.source[k];
       plan->out_edges += source >= plan->first_neuron;
       build->reach += row - source;
       build->reach_by_power[32 - __builtin_clz(row - source)]++;
-      build->out_length[source] += !in_panel || list.slot[k] == BDAG_NO_SLOT;
+      build->out_length[source] += list.edge[k] != BDAG_NO_SLOT;
     }
   }
 }
 
-static int same_run(const bdag_plan *plan, const bdag_row_run *run, uint32_t row) {
+static int same_run(const bdag_build *build, const bdag_row_run *run, uint32_t row) {
+  const bdag_plan *plan = build->plan;
   const uint64_t begin = plan->list_offset[row], end = plan->list_offset[row + 1];
-  if (plan->activation[row] != run->activation ||
-      memcmp(&plan->activation_parameter[row], &run->activation_parameter, sizeof(double)) != 0 ||
+  if (build->activation[row] != run->activation ||
+      memcmp(&build->activation_parameter[row], &run->activation_parameter, sizeof(double)) != 0 ||
       (plan->in_row[row] != BDAG_NO_ROW) != run->keeps_in)
     return 0;
   return begin == end || plan->list_source[end - 1] < run->row;
@@ -396,11 +434,11 @@ static void add_runs(bdag_cut *cut, bdag_block *block) {
   if (grow(cut, &plan->run, &cut->run_capacity, plan->runs, block->rows, sizeof *plan->run)) return;
   for (uint32_t row = block->row; row < block->row + block->rows; row++) {
     bdag_row_run *last = plan->runs > block->run ? &plan->run[plan->runs - 1] : NULL;
-    if (last == NULL || !same_run(plan, last, row)) {
+    if (last == NULL || !same_run(cut->build, last, row)) {
       last = &plan->run[plan->runs++];
       *last = (bdag_row_run){.row = row,
-                             .activation = plan->activation[row],
-                             .activation_parameter = plan->activation_parameter[row],
+                             .activation = cut->build->activation[row],
+                             .activation_parameter = cut->build->activation_parameter[row],
                              .keeps_in = plan->in_row[row] != BDAG_NO_ROW};
     }
     last->rows++;
@@ -417,10 +455,10 @@ static uint32_t listed_rows(bdag_cut *cut, uint32_t first) {
   while (rows < RUN_ROWS && first + rows < plan->rows) {
     const uint32_t row = first + rows;
     const bdag_row_list list = list_of(cut->build, row);
-    if (plan->activation[row] != plan->activation[first]) break;
+    if (cut->build->activation[row] != cut->build->activation[first]) break;
     /* a block of two levels waits for one and is waited for by the next */
     if (plan->level[plan->vertex_of_row[row]] != plan->level[plan->vertex_of_row[first]]) break;
-    if (list.length > 0 && list.edge[list.length - 1].vertex >= first) break;
+    if (list.length > 0 && list.source[list.length - 1] >= first) break;
     int same;
     if (list.length >= 2 && dense_rows(cut, row, &same) >= (list.length < 4 ? NARROW_ROWS : 4))
       break;
@@ -450,8 +488,8 @@ static uint32_t cut_block(bdag_cut *cut, uint32_t first) {
   block.unions = plan->unions - block.first_union;
   if (block.rows == 0) block.rows = merges ? listed_rows(cut, first) : 1;
   if (cut->failed) return 0;
-  fill_lists(cut, first, block.rows, block.panels > 0, block.unions > 0);
-  count_edges(cut->build, first, block.rows, block.panels > 0);
+  count_edges(cut->build, first, block.rows);
+  fill_lists(cut, first, block.rows, block.unions > 0);
   add_runs(cut, &block);
   if (grow(cut, &plan->block, &cut->block_capacity, plan->blocks, 1, sizeof *plan->block)) return 0;
   plan->block[plan->blocks++] = block;
@@ -481,7 +519,6 @@ bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error) {
   bdag_plan *plan = build->plan;
   bdag_cut cut = {.build = build};
   cut.failed = allocate_lists(&cut);
-  memset(build->slot, 0xff, build->edges * sizeof *build->slot);
   if (!cut.failed) memset(cut.last_reader, 0xff, plan->rows * sizeof *cut.last_reader);
   cut.measured = plan->first_neuron;
   plan->bias_slot = PANEL_STEP;
@@ -491,6 +528,13 @@ bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error) {
   for (uint32_t row = plan->first_neuron; row < plan->rows && !cut.failed;)
     row += cut_block(&cut, row);
   plan->edge_base = plan->slot_count++;
+  bdag_free(build->context, build->row_first);
+  bdag_free(build->context, build->row_of_level);
+  build->row_first = build->row_of_level = NULL;
+  if (build->edges > BDAG_LARGE_EDGES) {
+    bdag_free(build->context, build->in);
+    build->in = NULL;
+  }
   bdag_free(build->context, cut.stamp);
   bdag_free(build->context, cut.count);
   bdag_free(build->context, cut.column);

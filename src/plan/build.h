@@ -6,12 +6,11 @@
 #include "base/memory.h"
 #include "plan/plan_internal.h"
 
-/* One end of an edge, seen from the other. */
-typedef struct bdag_half_edge {
-  uint32_t vertex, edge;
-} bdag_half_edge;
-
 #define BDAG_NO_SLOT UINT32_MAX
+/* Edges come in any order, so their places are far apart: they are asked for ahead. */
+#define BDAG_EDGES_AHEAD 24u
+/* From so many edges on memory counts more than the time that the system takes to hand it out anew. */
+#define BDAG_LARGE_EDGES (UINT64_C(1) << 24)
 
 typedef struct bdag_build {
   const bdag_network *network;
@@ -23,31 +22,29 @@ typedef struct bdag_build {
   uint8_t *in_loss;  /* [vertices] */
   uint32_t *order;   /* [active_count] reverse topological */
   uint32_t active_count;
+  uint32_t *activation; /* [rows] */
+  double *activation_parameter;
+  int all;                          /* every edge takes part */
   uint64_t edges;                   /* that take part; fewer than 2^32 − 1 */
   uint32_t *in_degree, *out_degree; /* [vertices] */
-  /* Edges by target vertex: their places. Sources become rows, in ascending order, when the target
-   * gets its row. */
-  uint32_t *in_offset; /* [vertices + 1] */
-  bdag_half_edge *in;
-  uint32_t *slot;       /* by place, BDAG_NO_SLOT: none yet */
+  uint32_t *in_offset;              /* [vertices + 1] in-edges of a vertex */
+  uint32_t *in_source; /* source vertices in the order of ids, until rows are made; lies in `in` */
+  /* In-edges by target row: from 2·row_first[row] on the source rows, ascending, then as many ids,
+   * BDAG_NO_SLOT where a panel took the edge. */
+  uint32_t *row_first, *in; /* [rows + 1], [2·edges]; the latter later holds out-edges */
+  uint32_t *row_of_level;   /* [levels] first row of the neurons of a level */
+  /* [network edges], BDAG_NO_SLOT: takes no part. Part of plan->state_of_parameter, or `own_slots`. */
+  uint32_t *slot_of_edge, *own_slots;
   uint64_t dense;       /* edges in panels */
   uint32_t *out_length; /* [rows] irregular edges from there that reach Loss */
   /* row(target) − row(source) of edges that reach Loss: the sum, and how many have so many bits */
   uint64_t reach, reach_by_power[33];
 } bdag_build;
 
-/* First place of the in-edges of a row, and their number. */
-static inline uint32_t bdag_row_place(const bdag_build *build, uint32_t row, uint32_t *length) {
-  const uint32_t v = build->plan->vertex_of_row[row];
-  *length = build->in_degree[v];
-  return build->in_offset[v];
-}
-
-/* Lists of vertices that are visited one after the other are far apart in memory. */
-static inline void bdag_prefetch_in_edges(const bdag_build *build, uint32_t v) {
-  const uint32_t line = 64 / sizeof *build->in, end = build->in_offset[v + 1];
-  for (uint32_t i = 0, at = build->in_offset[v]; i < 4 && at < end; i++, at += line)
-    __builtin_prefetch(&build->in[at]);
+static inline int bdag_edge_takes_part(const bdag_build *build, uint64_t edge) {
+  const bdag_network *network = build->network;
+  return bdag_network_edge_active(network, edge) && build->active[network->source[edge]] &&
+         build->active[network->target[edge]];
 }
 
 /* Loss as v_0, then each vertex that is a sink once those before it are gone: order, levels, reach. */
@@ -56,16 +53,21 @@ bdag_status bdag_enumerate(bdag_build *build, bdag_error *error);
 bdag_status bdag_build_rows(bdag_build *build, bdag_error *error);
 /* Blocks, dense panels, unions and lists of the forward pass. */
 bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error);
-/* Sorts slots in place. */
-void bdag_sort_slots(uint64_t *slots, uint64_t count);
+/* Ascending, in place. */
+void bdag_sort_numbers(uint32_t *numbers, uint64_t count);
 /* Pulls and sweeps of the backward pass, in its order, with their tasks; slots of irregular edges. */
 bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error);
 /* Forward tasks, and the dependencies of tasks in both directions. */
 bdag_status bdag_build_tasks(bdag_build *build, bdag_error *error);
+/* Room for slots by edge, before blocks are cut. */
+bdag_status bdag_prepare_state(bdag_build *build, bdag_error *error);
 /* From parameters to slots and state. */
 bdag_status bdag_build_state(bdag_build *build, bdag_error *error);
 
-/* Sorted lists of entries below a universe: list of item i is data[step · (offset[i] + k)] for k below
+/* The map of a direct plan in half of the memory, if it has mostly neighbours. 0, −1 when out of memory. */
+int bdag_shorten_state_map(bdag_build *build);
+
+/* Sorted lists of entries below a universe: list of item i is data[step · offset[i] + k] for k below
  * length[i]. */
 typedef struct bdag_lists {
   const uint32_t *offset;

@@ -6,6 +6,22 @@
 
 #include "plan/build.h"
 
+#define LISTS_AHEAD    6u
+#define VERTICES_AHEAD 16u
+
+/* Lists of vertices that are visited one after the other are far apart in memory. */
+static inline void prefetch_sources(const bdag_build *build, uint32_t v) {
+  const uint32_t line = 64 / sizeof *build->in_source, end = build->in_offset[v + 1];
+  for (uint32_t i = 0, at = build->in_offset[v]; i < 4 && at < end; i++, at += line)
+    __builtin_prefetch(&build->in_source[at]);
+}
+
+static inline void prefetch_vertex(const bdag_build *build, uint32_t v) {
+  __builtin_prefetch(&build->in_offset[v]);
+  __builtin_prefetch(&build->in_loss[v]);
+  __builtin_prefetch(&build->reaches[v]);
+}
+
 /* `waiting`: successors that are not yet enumerated; Loss counts as one of every vertex in N_loss and is
  * the first to go. A vertex reaches Loss if it is in N_loss or one of its successors does. */
 static uint32_t enumerate_sinks(bdag_build *build, uint32_t *waiting, uint32_t *order) {
@@ -16,9 +32,10 @@ static uint32_t enumerate_sinks(bdag_build *build, uint32_t *waiting, uint32_t *
     const uint32_t v = order[n];
     if (build->in_loss[v]) build->reaches[v] = 1;
     const uint8_t reaches = build->reaches[v];
-    if (n + 1 < known) bdag_prefetch_in_edges(build, order[n + 1]);
+    if (n + VERTICES_AHEAD < known) prefetch_vertex(build, order[n + VERTICES_AHEAD]);
+    if (n + LISTS_AHEAD < known) prefetch_sources(build, order[n + LISTS_AHEAD]);
     for (uint32_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++) {
-      const uint32_t u = build->in[i].vertex;
+      const uint32_t u = build->in_source[i];
       build->reaches[u] |= reaches;
       if (--waiting[u] == 0) order[known++] = u;
     }
@@ -61,9 +78,10 @@ static void assign_levels(bdag_build *build) {
   for (uint32_t n = build->active_count; n-- > 0;) {
     const uint32_t v = build->order[n];
     uint32_t level = 0;
-    if (n > 0) bdag_prefetch_in_edges(build, build->order[n - 1]);
+    if (n >= VERTICES_AHEAD) prefetch_vertex(build, build->order[n - VERTICES_AHEAD]);
+    if (n >= LISTS_AHEAD) prefetch_sources(build, build->order[n - LISTS_AHEAD]);
     for (uint32_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++) {
-      const uint32_t below = plan->level[build->in[i].vertex] + 1;
+      const uint32_t below = plan->level[build->in_source[i]] + 1;
       if (below > level) level = below;
     }
     plan->level[v] = level;

@@ -4,8 +4,6 @@
 
 #include "plan/build.h"
 
-#define EDGES_AHEAD 24u
-
 static bdag_status check_options(const bdag_network *network, const bdag_plan_options *options,
                                  bdag_error *error) {
   if (options->size != sizeof *options)
@@ -32,20 +30,13 @@ static bdag_status check_options(const bdag_network *network, const bdag_plan_op
   return BDAG_OK;
 }
 
-static int takes_part(const bdag_build *build, uint64_t edge) {
-  const bdag_network *network = build->network;
-  return bdag_network_edge_active(network, edge) && build->active[network->source[edge]] &&
-         build->active[network->target[edge]];
-}
-
-/* `all`: every edge takes part. */
 static inline void count_edges(bdag_build *build, int all) {
   const bdag_network *network = build->network;
   memset(build->in_degree, 0, build->vertices * sizeof *build->in_degree);
   memset(build->out_degree, 0, build->vertices * sizeof *build->out_degree);
   build->edges = 0;
   for (uint64_t e = 0; e < network->edge_count; e++) {
-    if (!all && !takes_part(build, e)) continue;
+    if (!all && !bdag_edge_takes_part(build, e)) continue;
     build->in_degree[network->target[e]]++;
     build->out_degree[network->source[e]]++;
     build->edges++;
@@ -55,29 +46,28 @@ static inline void count_edges(bdag_build *build, int all) {
     build->in_offset[v + 1] = build->in_offset[v] + build->in_degree[v];
 }
 
-/* Edges come in any order, so their places are far apart: they are asked for ahead. */
-static inline void place_edges(bdag_build *build, int all) {
+static inline void place_sources(bdag_build *build, int all) {
   const bdag_network *network = build->network;
   for (uint64_t e = 0; e < network->edge_count; e++) {
-    if (e + EDGES_AHEAD < network->edge_count)
-      __builtin_prefetch(&build->in[build->in_offset[network->target[e + EDGES_AHEAD]]], 1);
-    if (!all && !takes_part(build, e)) continue;
-    build->in[build->in_offset[network->target[e]]++] =
-        (bdag_half_edge){network->source[e], (uint32_t)e};
+    if (e + BDAG_EDGES_AHEAD < network->edge_count)
+      __builtin_prefetch(&build->in_source[build->in_offset[network->target[e + BDAG_EDGES_AHEAD]]],
+                         1);
+    if (!all && !bdag_edge_takes_part(build, e)) continue;
+    build->in_source[build->in_offset[network->target[e]]++] = network->source[e];
   }
 }
 
-/* Edges by target (counting sort). */
+/* Sources by target (counting sort). */
 static void index_edges(bdag_build *build) {
   const bdag_network *network = build->network;
-  int all = network->edge_flags == NULL;
-  for (uint32_t v = 0; v < build->vertices; v++) all &= build->active[v];
-  if (all) {
+  build->all = network->edge_flags == NULL;
+  for (uint32_t v = 0; v < build->vertices; v++) build->all &= build->active[v];
+  if (build->all) {
     count_edges(build, 1);
-    place_edges(build, 1);
+    place_sources(build, 1);
   } else {
     count_edges(build, 0);
-    place_edges(build, 0);
+    place_sources(build, 0);
   }
   for (uint32_t v = build->vertices; v > 0; v--) build->in_offset[v] = build->in_offset[v - 1];
   build->in_offset[0] = 0;
@@ -96,7 +86,7 @@ static void keep_ancestors(bdag_build *build, uint32_t *stack) {
   while (depth > 0) {
     const uint32_t v = stack[--depth];
     for (uint64_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++) {
-      const uint32_t u = build->in[i].vertex;
+      const uint32_t u = build->in_source[i];
       if (!build->active[u]) stack[depth++] = u;
       build->active[u] = 1;
     }
@@ -114,13 +104,12 @@ static bdag_status allocate_build(bdag_build *build) {
   build->in_offset = bdag_allocate_array(context, vertices + 1, sizeof *build->in_offset);
   build->in_degree = bdag_allocate_array(context, vertices, sizeof *build->in_degree);
   build->out_degree = bdag_allocate_array(context, vertices, sizeof *build->out_degree);
-  build->in = bdag_allocate_array(context, edges, sizeof *build->in);
-  build->slot = bdag_allocate_array(context, edges, sizeof *build->slot);
+  build->in = build->in_source = bdag_allocate_array(context, edges, 2 * sizeof *build->in);
   plan->row_of_vertex = bdag_allocate_array(context, vertices, sizeof *plan->row_of_vertex);
   plan->level = bdag_allocate_array(context, vertices, sizeof *plan->level);
   const int failed = build->active == NULL || build->reaches == NULL || build->in_loss == NULL ||
                      build->order == NULL || build->in_offset == NULL || build->in_degree == NULL ||
-                     build->out_degree == NULL || build->in == NULL || build->slot == NULL ||
+                     build->out_degree == NULL || build->in == NULL ||
                      plan->row_of_vertex == NULL || plan->level == NULL;
   return failed ? BDAG_ERROR_OUT_OF_MEMORY : BDAG_OK;
 }
@@ -131,11 +120,15 @@ static void free_build(bdag_build *build) {
   bdag_free(context, build->reaches);
   bdag_free(context, build->in_loss);
   bdag_free(context, build->order);
+  bdag_free(context, build->activation);
+  bdag_free(context, build->activation_parameter);
   bdag_free(context, build->in_offset);
   bdag_free(context, build->in_degree);
   bdag_free(context, build->out_degree);
+  bdag_free(context, build->row_of_level);
+  bdag_free(context, build->row_first);
   bdag_free(context, build->in);
-  bdag_free(context, build->slot);
+  bdag_free(context, build->own_slots);
   bdag_free(context, build->out_length);
 }
 
@@ -251,6 +244,7 @@ static bdag_status build_all(bdag_build *build, bdag_error *error) {
                      "the network has no vertices; add inputs and neurons first");
   bdag_status status = bdag_enumerate(build, error);
   if (status == BDAG_OK) status = bdag_build_rows(build, error);
+  if (status == BDAG_OK) status = bdag_prepare_state(build, error);
   if (status == BDAG_OK) status = bdag_build_blocks(build, error);
   if (status == BDAG_OK) status = bdag_build_sweeps(build, error);
   if (status == BDAG_OK) status = bdag_build_tasks(build, error);

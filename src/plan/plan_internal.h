@@ -75,7 +75,7 @@ typedef struct bdag_pull_group {
  * entry … of plan->sweep_successor are the successors of all. The weight of successor k and row r has
  * slot + k·rows + r; holes hold 0. */
 typedef struct bdag_bundle {
-  uint64_t first, entry, slot, hole;
+  uint32_t first, entry, slot, hole;
   uint32_t rows, successors, holes;
 } bdag_bundle;
 
@@ -122,6 +122,17 @@ typedef struct bdag_plan_loss {
   void *user;
 } bdag_plan_loss;
 
+typedef struct bdag_state_exception {
+  uint32_t parameter, slot;
+} bdag_state_exception;
+
+typedef struct bdag_state_map {
+  uint32_t *base;                  /* by 32 parameters */
+  uint16_t *offset;                /* [network_parameters] */
+  bdag_state_exception *exception; /* parameters ascend */
+  uint64_t exceptions;
+} bdag_state_map;
+
 struct bdag_plan {
   _Atomic uint32_t references;
   const bdag_context *context;
@@ -139,8 +150,6 @@ struct bdag_plan {
   uint8_t *in_loss; /* [rows] */
   uint32_t *in_row; /* [rows] place among the rows of `in` that σ′ needs, or BDAG_NO_ROW */
   uint32_t in_rows;
-  uint32_t *activation; /* [rows] */
-  double *activation_parameter;
   uint32_t depth;
   uint64_t width;
   uint32_t *enumeration;
@@ -172,7 +181,7 @@ struct bdag_plan {
   uint64_t sources, union_entries, holes;
   uint32_t *source;
   uint32_t *union_slot; /* relative to edge_base */
-  uint64_t *hole;
+  uint32_t *hole;
   uint64_t *list_offset;             /* [rows + 1] */
   uint32_t *list_source, *list_slot; /* slots relative to edge_base */
 
@@ -201,11 +210,12 @@ struct bdag_plan {
   int indirect;
   bdag_parameter_run *parameter_run; /* edge → parameter, a copy of the network's */
   uint64_t parameter_runs;
-  uint32_t *state_of_parameter; /* direct: [network_parameters] */
-  uint32_t *edge_slot;          /* indirect: [network_edges], UINT32_MAX: takes no part */
-  uint64_t *slot_parameter;     /* indirect: [slot_count], BDAG_NONE: none */
-  double *slot_scale;           /* indirect: [slot_count] */
-  uint64_t *use_offset;         /* indirect: [network_parameters + 1] uses of a parameter */
+  uint32_t *state_of_parameter; /* direct: [network_parameters], or NULL: */
+  bdag_state_map state_map;
+  uint32_t *edge_slot;      /* indirect: [network_edges], UINT32_MAX: takes no part */
+  uint64_t *slot_parameter; /* indirect: [slot_count], BDAG_NONE: none */
+  double *slot_scale;       /* indirect: [slot_count] */
+  uint64_t *use_offset;     /* indirect: [network_parameters + 1] uses of a parameter */
   uint64_t *use_slot;
   uint8_t *has_bias; /* [rows] */
   uint64_t live_weights, live_biases;
@@ -218,6 +228,8 @@ struct bdag_plan {
   uint64_t padding, bytes;
 };
 
+/* Index of a parameter in the weights' state, BDAG_NONE for an unknown one. */
+uint64_t bdag_plan_state_of_parameter(const bdag_plan *plan, uint64_t parameter);
 /* Slot of an edge, BDAG_NONE if it takes no part. */
 uint64_t bdag_plan_slot_of_edge(const bdag_plan *plan, uint64_t edge);
 

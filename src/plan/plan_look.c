@@ -19,6 +19,9 @@ static void free_state(const bdag_context *context, bdag_plan *plan) {
     bdag_free(context, plan->parameter_run[i].parameters);
   bdag_free(context, plan->parameter_run);
   bdag_free(context, plan->state_of_parameter);
+  bdag_free(context, plan->state_map.base);
+  bdag_free(context, plan->state_map.offset);
+  bdag_free(context, plan->state_map.exception);
   bdag_free(context, plan->edge_slot);
   bdag_free(context, plan->slot_parameter);
   bdag_free(context, plan->slot_scale);
@@ -49,8 +52,6 @@ void bdag_plan_release(bdag_plan *plan) {
   for (uint32_t i = 0; i < plan->loss_count; i++) bdag_free(context, plan->loss[i].row);
   bdag_free(context, plan->loss);
   bdag_free(context, plan->loss_row);
-  bdag_free(context, plan->activation);
-  bdag_free(context, plan->activation_parameter);
   bdag_free(context, plan->block);
   bdag_free(context, plan->panel);
   bdag_free(context, plan->union_panel);
@@ -85,7 +86,7 @@ static uint64_t plan_bytes(const bdag_plan *plan) {
   const uint64_t forward =
       sizeof(bdag_block) * (uint64_t)plan->blocks + sizeof(bdag_panel) * (uint64_t)plan->panels +
       sizeof(bdag_union) * (uint64_t)plan->unions + sizeof(bdag_row_run) * (uint64_t)plan->runs +
-      4 * plan->sources + 4 * plan->union_entries + 8 * plan->holes +
+      4 * plan->sources + 4 * plan->union_entries + 4 * plan->holes +
       8 * plan->list_offset[plan->rows];
   const uint64_t backward = 4 * plan->live_entries + 12 * plan->swept +
                             sizeof(bdag_sweep_group) * (uint64_t)plan->sweeps +
@@ -94,9 +95,10 @@ static uint64_t plan_bytes(const bdag_plan *plan) {
   const uint64_t state =
       plan->indirect ? 4 * plan->network_edges +
                            8 * (2 * plan->slot_count + plan->network_parameters + plan->edges)
-                     : 4 * plan->network_parameters;
+                     : (plan->state_of_parameter != NULL ? 4 : 2) * plan->network_parameters +
+                           8 * plan->state_map.exceptions;
   const uint64_t tasks = sizeof(bdag_task) * ((uint64_t)plan->forward_tasks + plan->backward_tasks);
-  return sizeof *plan + 8 * (uint64_t)plan->network_vertices + 40 * (uint64_t)plan->rows +
+  return sizeof *plan + 8 * (uint64_t)plan->network_vertices + 28 * (uint64_t)plan->rows +
          4 * plan->enumeration_count + forward + backward + tasks + graph_bytes(&plan->forward) +
          graph_bytes(&plan->backward) + state;
 }

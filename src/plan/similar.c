@@ -46,19 +46,24 @@ static uint32_t minimum(const bdag_similar *s, uint32_t place, uint32_t seed) {
   uint32_t length, low = UINT32_MAX;
   const uint32_t *list = list_of(s, place, &length);
   for (uint32_t k = 0; k < length; k++) {
-    const uint32_t hash = scramble(list[k * s->lists->step], seed);
+    const uint32_t hash = scramble(list[k], seed);
     low = hash < low ? hash : low;
   }
   return low;
 }
 
-static uint64_t whole_hash(const bdag_similar *s, uint32_t place) {
-  uint32_t length;
-  const uint32_t *list = list_of(s, place, &length);
+/* Both of a list at once: each waits for its own results. */
+static void summarize(const bdag_similar *s, bdag_item *item, uint32_t seed) {
+  uint32_t length, low = UINT32_MAX;
+  const uint32_t *list = list_of(s, item->place, &length);
   uint64_t hash = length;
-  for (uint32_t k = 0; k < length; k++)
-    hash = (hash ^ list[k * s->lists->step]) * 0x9e3779b97f4a7c15u + (hash >> 31);
-  return hash;
+  for (uint32_t k = 0; k < length; k++) {
+    const uint32_t scrambled = scramble(list[k], seed);
+    low = scrambled < low ? scrambled : low;
+    hash = (hash ^ list[k]) * 0x9e3779b97f4a7c15u + (hash >> 31);
+  }
+  item->hash = hash;
+  item->low = low;
 }
 
 static inline int comes_after(const bdag_item *a, const bdag_item *b) {
@@ -116,7 +121,7 @@ static uint32_t fill_bits(bdag_similar *s, const bdag_context *context, const bd
   for (uint32_t i = 0; i < count; i++) {
     const uint32_t *list = list_of(s, items[i].place, &length);
     for (uint32_t k = 0; k < length; k++) {
-      const uint32_t entry = list[k * s->lists->step];
+      const uint32_t entry = list[k];
       if (work->stamp[entry] == work->stamps) continue;
       work->stamp[entry] = work->stamps;
       work->local[entry] = known++;
@@ -132,7 +137,7 @@ static uint32_t fill_bits(bdag_similar *s, const bdag_context *context, const bd
   for (uint32_t i = 0; i < count; i++) {
     const uint32_t *list = list_of(s, items[i].place, &length);
     for (uint32_t k = 0; k < length; k++) {
-      const uint32_t bit = work->local[list[k * s->lists->step]];
+      const uint32_t bit = work->local[list[k]];
       work->bits[(size_t)i * words + bit / 64] |= UINT64_C(1) << (bit % 64);
     }
   }
@@ -154,12 +159,24 @@ static uint32_t overlap(const bdag_similar *s, uint32_t words, uint32_t a, uint3
   return common;
 }
 
+typedef uint32_t overlaps[BUCKET][BUCKET];
+
+/* Of each two of a bucket's items. Returns −1 when out of memory. */
+static int fill_overlaps(bdag_similar *s, const bdag_context *context, const bdag_item *items,
+                         uint32_t count, overlaps common) {
+  const uint32_t words = fill_bits(s, context, items, count);
+  if (words == 0) return -1;
+  for (uint32_t a = 0; a < count; a++)
+    for (uint32_t b = 0; b <= a; b++) common[a][b] = common[b][a] = overlap(s, words, a, b);
+  return 0;
+}
+
 /* The item that overlaps least with all others is taken for an end of the chain. */
-static uint32_t choose_start(const bdag_similar *s, uint32_t words, uint32_t count) {
+static uint32_t choose_start(overlaps common, uint32_t count) {
   uint32_t best = 0, least = UINT32_MAX;
   for (uint32_t a = 0; a < count; a++) {
     uint32_t sum = 0;
-    for (uint32_t b = 0; b < count; b++) sum += overlap(s, words, a, b);
+    for (uint32_t b = 0; b < count; b++) sum += common[a][b];
     if (sum < least) {
       least = sum;
       best = a;
@@ -175,18 +192,17 @@ static int chain_bucket(bdag_similar *s, const bdag_context *context, const bdag
     s->close += count - 1;
     return 0;
   }
-  const uint32_t words = fill_bits(s, context, items, count);
-  if (words == 0) return -1;
+  overlaps common;
+  if (fill_overlaps(s, context, items, count, common)) return -1;
   uint8_t used[BUCKET] = {0};
-  uint32_t at = choose_start(s, words, count);
+  uint32_t at = choose_start(common, count);
   used[at] = 1;
   for (uint32_t step = 1; step < count; step++) {
     uint32_t best = NO_ITEM, most = 0;
     for (uint32_t b = 0; b < count; b++) {
       if (used[b]) continue;
-      const uint32_t common = overlap(s, words, at, b);
-      if (best != NO_ITEM && common <= most) continue;
-      most = common;
+      if (best != NO_ITEM && common[at][b] <= most) continue;
+      most = common[at][b];
       best = b;
     }
     used[best] = 1;
@@ -216,8 +232,8 @@ static int chain_buckets(bdag_similar *s, const bdag_context *context, uint32_t 
 /* Ends of different chains that overlap by half or more are linked, best pairs of a bucket first. */
 static int link_bucket(bdag_similar *s, const bdag_context *context, const bdag_item *items,
                        uint32_t count) {
-  const uint32_t words = fill_bits(s, context, items, count);
-  if (words == 0) return -1;
+  overlaps common;
+  if (fill_overlaps(s, context, items, count, common)) return -1;
   for (;;) {
     uint32_t best_a = NO_ITEM, best_b = 0, most = 0, length;
     for (uint32_t a = 0; a < count; a++) {
@@ -225,10 +241,9 @@ static int link_bucket(bdag_similar *s, const bdag_context *context, const bdag_
       list_of(s, items[a].place, &length);
       for (uint32_t b = a + 1; b < count; b++) {
         if (!is_end(s, items[b].place)) continue;
-        const uint32_t common = overlap(s, words, a, b);
-        if (common <= most || 2 * common < length) continue;
+        if (common[a][b] <= most || 2 * common[a][b] < length) continue;
         if (chain_of(s, items[a].place) == chain_of(s, items[b].place)) continue;
-        most = common;
+        most = common[a][b];
         best_a = a;
         best_b = b;
       }
@@ -278,7 +293,8 @@ static void write_chains(bdag_similar *s, uint32_t *order) {
 
 static int find_chains(bdag_similar *s, const bdag_context *context) {
   for (uint32_t place = 0; place < s->count; place++) {
-    s->item[place] = (bdag_item){whole_hash(s, place), minimum(s, place, 1), place};
+    s->item[place].place = place;
+    summarize(s, &s->item[place], 1);
     s->link[place][0] = s->link[place][1] = NO_ITEM;
     s->chain[place] = place;
   }

@@ -5,8 +5,6 @@
 
 #include "plan/build.h"
 
-#define AHEAD 16u
-
 static double scale_of(const bdag_build *build, uint32_t v) {
   const bdag_network *network = build->network;
   double scale = network->response[v];
@@ -17,8 +15,7 @@ static double scale_of(const bdag_build *build, uint32_t v) {
 
 typedef struct bdag_state {
   bdag_build *build;
-  uint32_t *slot_of_edge; /* [network edges], BDAG_NO_SLOT: takes no part */
-  uint8_t *flags;         /* [network parameters] */
+  uint8_t *flags; /* [network parameters] */
 } bdag_state;
 
 typedef void (*visit_use)(bdag_state *state, uint64_t parameter, uint64_t slot, double scale,
@@ -33,10 +30,10 @@ static void walk_uses(bdag_state *state, visit_use visit) {
     const bdag_parameter_run *run = &network->run[i];
     for (uint64_t j = 0; j < run->count; j++) {
       const uint64_t e = run->first_edge + j;
-      if (state->slot_of_edge[e] == BDAG_NO_SLOT) continue;
+      if (build->slot_of_edge[e] == BDAG_NO_SLOT) continue;
       const uint32_t v = network->target[e];
       visit(state, run->parameters != NULL ? run->parameters[j] : run->first_parameter + j,
-            state->slot_of_edge[e], scale_of(build, v), 0, build->reaches[v]);
+            build->slot_of_edge[e], scale_of(build, v), 0, build->reaches[v]);
     }
   }
   for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
@@ -64,7 +61,7 @@ static void note_absent_edges(bdag_state *state) {
     const bdag_parameter_run *run = &network->run[i];
     for (uint64_t j = 0; j < run->count; j++) {
       const uint64_t p = run->parameters != NULL ? run->parameters[j] : run->first_parameter + j;
-      if (state->slot_of_edge[run->first_edge + j] == BDAG_NO_SLOT && state->flags[p])
+      if (build->slot_of_edge[run->first_edge + j] == BDAG_NO_SLOT && state->flags[p])
         build->plan->indirect = 1;
     }
   }
@@ -107,20 +104,13 @@ static bdag_status number_unused(bdag_build *build, bdag_error *error) {
 
 static int allocate_direct(bdag_build *build) {
   bdag_plan *plan = build->plan;
-  const uint64_t parameters = plan->network_parameters;
-  plan->state_of_parameter =
-      bdag_allocate_array(build->context, parameters, sizeof *plan->state_of_parameter);
-  if (plan->state_of_parameter == NULL) return -1;
-  memset(plan->state_of_parameter, 0xff, parameters * sizeof *plan->state_of_parameter);
-  return 0;
+  plan->state_of_parameter = bdag_allocate_array(build->context, plan->network_parameters,
+                                                 sizeof *plan->state_of_parameter);
+  return plan->state_of_parameter == NULL ? -1 : 0;
 }
 
-/* Slots by edge id, from those by place. */
-static void spread_slots(const bdag_build *build, uint32_t *slot_of_edge) {
-  for (uint64_t i = 0; i < build->edges; i++) {
-    if (i + AHEAD < build->edges) __builtin_prefetch(&slot_of_edge[build->in[i + AHEAD].edge], 1);
-    slot_of_edge[build->in[i].edge] = build->slot[i];
-  }
+static void forget(uint32_t *slot, uint64_t from, uint64_t to) {
+  if (to > from) memset(slot + from, 0xff, (to - from) * sizeof *slot);
 }
 
 /* The usual network: edges have consecutive parameters of their own and biases have others. Then the
@@ -171,8 +161,8 @@ static bdag_status indirect_state(bdag_state *state) {
   for (uint64_t p = 0; p <= parameters; p++) plan->use_offset[p + 1] += plan->use_offset[p];
   walk_uses(state, list_use);
   plan->state_count = parameters;
-  plan->edge_slot = state->slot_of_edge;
-  state->slot_of_edge = NULL;
+  plan->edge_slot = build->own_slots;
+  build->own_slots = NULL;
   return BDAG_OK;
 }
 
@@ -239,47 +229,71 @@ static bdag_status copy_runs(bdag_build *build) {
   return BDAG_OK;
 }
 
-static bdag_status usual_state(bdag_build *build, int *done, bdag_error *error) {
+static int allocate_own(bdag_build *build) {
+  build->own_slots =
+      bdag_allocate_array(build->context, build->network->edge_count, sizeof *build->own_slots);
+  return build->own_slots == NULL ? -1 : 0;
+}
+
+bdag_status bdag_prepare_state(bdag_build *build, bdag_error *error) {
   bdag_plan *plan = build->plan;
-  if (allocate_direct(build)) return bdag_fail_memory(error);
-  *done = set_biases(build);
-  if (!*done) {
-    bdag_free(build->context, plan->state_of_parameter);
-    plan->state_of_parameter = NULL;
-    memset(plan->has_bias, 0, plan->rows);
-    return BDAG_OK;
+  const uint64_t edges = build->network->edge_count;
+  if (is_usual(build)) {
+    if (allocate_direct(build)) return bdag_fail_memory(error);
+    const uint64_t first = build->network->run[0].first_parameter;
+    build->slot_of_edge = plan->state_of_parameter + first;
+    forget(plan->state_of_parameter, 0, first);
+    forget(plan->state_of_parameter, first + edges, plan->network_parameters);
+  } else {
+    if (allocate_own(build)) return bdag_fail_memory(error);
+    build->slot_of_edge = build->own_slots;
   }
-  spread_slots(build, plan->state_of_parameter + build->network->run[0].first_parameter);
-  return number_unused(build, error);
+  if (build->edges < edges) forget(build->slot_of_edge, 0, edges);
+  return BDAG_OK;
+}
+
+/* Biases share a parameter: slots by edge are all that stays of what was prepared. */
+static int leave_usual(bdag_build *build) {
+  bdag_plan *plan = build->plan;
+  if (allocate_own(build)) return -1;
+  memcpy(build->own_slots, build->slot_of_edge,
+         build->network->edge_count * sizeof *build->own_slots);
+  build->slot_of_edge = build->own_slots;
+  bdag_free(build->context, plan->state_of_parameter);
+  plan->state_of_parameter = NULL;
+  memset(plan->has_bias, 0, plan->rows);
+  return 0;
 }
 
 static bdag_status any_state(bdag_state *state, bdag_error *error) {
   bdag_build *build = state->build;
   bdag_plan *plan = build->plan;
-  const uint64_t edges = plan->network_edges;
-  state->slot_of_edge = bdag_allocate_array(build->context, edges, sizeof *state->slot_of_edge);
   state->flags = bdag_allocate_zeroed(build->context, plan->network_parameters, 1);
-  if (state->slot_of_edge == NULL || state->flags == NULL) return bdag_fail_memory(error);
-  memset(state->slot_of_edge, 0xff, edges * sizeof *state->slot_of_edge);
-  spread_slots(build, state->slot_of_edge);
+  if (state->flags == NULL) return bdag_fail_memory(error);
   walk_uses(state, note_use);
   note_absent_edges(state);
   if (plan->indirect) return indirect_state(state) == BDAG_OK ? BDAG_OK : bdag_fail_memory(error);
   if (allocate_direct(build)) return bdag_fail_memory(error);
+  forget(plan->state_of_parameter, 0, plan->network_parameters);
   walk_uses(state, set_direct);
   return number_unused(build, error);
+}
+
+static bdag_status map_state(bdag_state *state, bdag_error *error) {
+  bdag_build *build = state->build;
+  if (build->own_slots != NULL) return any_state(state, error);
+  if (set_biases(build)) return number_unused(build, error);
+  return leave_usual(build) ? bdag_fail_memory(error) : any_state(state, error);
 }
 
 bdag_status bdag_build_state(bdag_build *build, bdag_error *error) {
   bdag_plan *plan = build->plan;
   bdag_state state = {.build = build};
-  int done = 0;
-  bdag_status status = is_usual(build) ? usual_state(build, &done, error) : BDAG_OK;
-  if (status == BDAG_OK && !done) status = any_state(&state, error);
+  bdag_status status = map_state(&state, error);
   if (status == BDAG_OK &&
-      ((!plan->indirect && copy_runs(build) != BDAG_OK) || live_ranges(build, state.flags)))
+      ((!plan->indirect && (copy_runs(build) != BDAG_OK || bdag_shorten_state_map(build))) ||
+       live_ranges(build, state.flags)))
     status = bdag_fail_memory(error);
-  bdag_free(build->context, state.slot_of_edge);
   bdag_free(build->context, state.flags);
   return status;
 }
@@ -299,6 +313,6 @@ uint64_t bdag_plan_slot_of_edge(const bdag_plan *plan, uint64_t edge) {
   const uint64_t at = edge - run->first_edge;
   const uint64_t parameter =
       run->parameters != NULL ? run->parameters[at] : run->first_parameter + at;
-  const uint64_t slot = plan->state_of_parameter[parameter];
+  const uint64_t slot = bdag_plan_state_of_parameter(plan, parameter);
   return slot < plan->slot_count ? slot : BDAG_NONE;
 }

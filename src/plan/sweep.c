@@ -2,7 +2,6 @@
  * dense panels, then the sweeps over irregular out-edges, rows with similar successors side by side;
  * then the weight gradients of panels whose targets are all done. Irregular edges get their slots in the
  * order in which the sweep meets them. May include base and network. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/costs.h"
@@ -17,6 +16,9 @@
 /* Rows of a task with dense pulls: register tiles of six. */
 #define PULL_ROWS_STEP 6u
 
+/* Out-edges are listed so many times at most. */
+#define WINDOWS 8u
+
 typedef struct bdag_member {
   uint32_t panel, position;
 } bdag_member;
@@ -26,9 +28,13 @@ typedef struct bdag_backward {
   bdag_plan *plan;
   uint64_t *member_offset; /* [rows + 2] panels that read a row */
   bdag_member *member;
-  uint32_t *out_offset; /* [rows + 1] irregular out-edges of a row, targets ascending: */
+  uint32_t *out_offset; /* [rows] irregular out-edges of a row, targets ascending: */
   uint32_t *out_length;
-  bdag_half_edge *out;                  /* target row; `edge` is the place in the target's list */
+  uint32_t *out_target;
+  uint32_t *out_cell; /* entry of plan->list_slot, or `listed` + entry of plan->union_slot */
+  uint64_t listed;
+  uint64_t out_capacity, window_edges;
+  uint32_t window, window_rows;         /* rows whose out-edges are listed */
   uint32_t *order;                      /* [rows] rows of the range at hand */
   uint32_t *stamp, *column, *successor; /* [rows] of the bundle at hand */
   uint32_t stamps;
@@ -62,27 +68,104 @@ static void list_members(bdag_backward *b) {
       b->member[next[plan->source[plan->panel[p].list + k]]++] = (bdag_member){p, k};
 }
 
-/* Irregular edges by source row, targets ascending (counting sort). */
-static void list_out_edges(bdag_backward *b) {
-  const bdag_build *build = b->build;
+static uint32_t level_of(const bdag_plan *plan, uint32_t row) {
+  return plan->level[plan->vertex_of_row[row]];
+}
+
+static inline void list_out_edge(bdag_backward *b, uint32_t source, uint32_t target,
+                                 uint64_t cell) {
+  const uint32_t at = b->out_offset[source]++;
+  b->out_target[at] = target;
+  b->out_cell[at] = (uint32_t)cell;
+}
+
+static inline int in_window(const bdag_backward *b, uint32_t row) {
+  return row - b->window < b->window_rows;
+}
+
+static void list_united_edges(bdag_backward *b, const bdag_union *part) {
   const bdag_plan *plan = b->plan;
-  uint32_t *next = b->out_offset;
+  for (uint32_t k = 0; k < part->sources; k++) {
+    const uint32_t source = plan->source[part->list + k];
+    const uint64_t entry = part->entry + (uint64_t)k * part->targets;
+    if (!in_window(b, source)) continue;
+    for (uint32_t r = 0; r < part->targets; r++)
+      if (plan->union_slot[entry + r] != BDAG_NO_SLOT && plan->reaches[part->row + r])
+        list_out_edge(b, source, part->row + r, b->listed + entry + r);
+  }
+}
+
+static void list_block_edges(bdag_backward *b, const bdag_block *block) {
+  const bdag_plan *plan = b->plan;
+  for (uint32_t p = 0; p < block->unions; p++)
+    list_united_edges(b, &plan->union_panel[block->first_union + p]);
+  for (uint32_t row = block->row; row < block->row + block->rows; row++)
+    for (uint64_t e = plan->list_offset[row]; e < plan->list_offset[row + 1]; e++)
+      if (plan->reaches[row] && in_window(b, plan->list_source[e]))
+        list_out_edge(b, plan->list_source[e], row, e);
+}
+
+/* Rows `first` … end − 1, and with them what lies in front as far as there is room: whole levels. */
+static uint32_t choose_window(const bdag_backward *b, uint32_t first, uint32_t end,
+                              uint64_t *edges) {
+  uint64_t sum = 0;
+  for (uint32_t row = first; row < end; row++) sum += b->out_length[row];
+  *edges = sum;
+  for (uint32_t row = first; row > 0; row--) {
+    sum += b->out_length[row - 1];
+    if (sum > b->window_edges) break;
+    if (row > 1 && level_of(b->plan, row - 2) == level_of(b->plan, row - 1)) continue;
+    first = row - 1;
+    *edges = sum;
+  }
+  return first;
+}
+
+/* Irregular edges from rows `first` … end − 1, which are dealt with next, by source row, targets ascending
+ * (counting sort). All at once where that takes little memory. */
+static void list_out_edges(bdag_backward *b, uint32_t first, uint32_t end) {
+  const bdag_plan *plan = b->plan;
+  const bdag_context *context = b->build->context;
+  if (b->failed || first >= b->window) return;
+  uint64_t edges;
+  b->window = choose_window(b, first, end, &edges);
+  b->window_rows = end - b->window;
+  if (edges > b->out_capacity) {
+    bdag_free(context, b->out_target);
+    b->out_target = bdag_allocate_array(context, edges, 2 * sizeof *b->out_target);
+    b->out_capacity = edges;
+    b->failed = b->out_target == NULL;
+    if (b->failed) return;
+  }
+  b->out_cell = b->out_target + b->out_capacity;
   uint32_t at = 0;
-  for (uint32_t row = 0; row < plan->rows; row++) {
-    next[row] = at;
+  for (uint32_t row = b->window; row < end; row++) {
+    b->out_offset[row] = at;
     at += b->out_length[row];
   }
-  for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
-    if (!plan->reaches[row]) continue;
-    uint32_t length;
-    const uint32_t first = bdag_row_place(build, row, &length);
-    if (row + 1 < plan->rows) bdag_prefetch_in_edges(build, plan->vertex_of_row[row + 1]);
-    for (uint32_t place = first; place < first + length; place++)
-      if (build->slot[place] == BDAG_NO_SLOT)
-        b->out[next[build->in[place].vertex]++] = (bdag_half_edge){row, place};
-  }
-  for (uint32_t row = plan->rows; row > 0; row--) next[row] = next[row - 1];
-  next[0] = 0;
+  uint32_t i = plan->blocks;
+  while (i > 0 && plan->block[i - 1].row + plan->block[i - 1].rows > b->window) i--;
+  for (; i < plan->blocks; i++) list_block_edges(b, &plan->block[i]);
+  for (uint32_t row = b->window; row < end; row++) b->out_offset[row] -= b->out_length[row];
+}
+
+/* ---- Slots ---------------------------------------------------------------------------------------- */
+
+static inline uint32_t *cell_of(const bdag_backward *b, uint64_t cell) {
+  const bdag_plan *plan = b->plan;
+  return cell < b->listed ? &plan->list_slot[cell] : &plan->union_slot[cell - b->listed];
+}
+
+/* Cells held ids and learn their slots. */
+static inline void give_slot(const bdag_backward *b, uint32_t *cell, uint64_t slot) {
+  b->build->slot_of_edge[*cell] = (uint32_t)slot;
+  *cell = (uint32_t)(slot - b->plan->edge_base);
+}
+
+static void prefetch_slots(const bdag_backward *b, uint32_t row) {
+  const uint32_t *cell = b->out_cell + b->out_offset[row];
+  for (uint32_t k = 0; k < b->out_length[row]; k++)
+    __builtin_prefetch(&b->build->slot_of_edge[*cell_of(b, cell[k])], 1);
 }
 
 /* ---- Groups -------------------------------------------------------------------------------------- */
@@ -153,20 +236,16 @@ static int has_terms(const bdag_backward *b, uint32_t row) {
 #define COST_BUNDLE4 22.0
 #define COST_BUNDLE2 14.0
 
-static int same_activation(const bdag_plan *plan, uint32_t a, uint32_t b) {
-  return plan->activation[a] == plan->activation[b] &&
-         (plan->in_row[a] != BDAG_NO_ROW) == (plan->in_row[b] != BDAG_NO_ROW) &&
-         memcmp(&plan->activation_parameter[a], &plan->activation_parameter[b], sizeof(double)) ==
-             0;
+static int same_activation(const bdag_backward *b, uint32_t one, uint32_t other) {
+  const bdag_build *build = b->build;
+  return build->activation[one] == build->activation[other] &&
+         (b->plan->in_row[one] != BDAG_NO_ROW) == (b->plan->in_row[other] != BDAG_NO_ROW) &&
+         memcmp(&build->activation_parameter[one], &build->activation_parameter[other],
+                sizeof(double)) == 0;
 }
 
 static int starts_at_zero(const bdag_backward *b, uint32_t row) {
   return !b->plan->in_loss[row] && !has_terms(b, row);
-}
-
-static int compare_rows(const void *left, const void *right) {
-  const uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-  return a < b ? -1 : a > b;
 }
 
 /* Successors of `rows` rows, ascending, into b->successor: their number, or 0 if the rows are not alike
@@ -177,13 +256,13 @@ static uint32_t unite(bdag_backward *b, const uint32_t *order, uint32_t rows, ui
   *edges = 0;
   for (uint32_t r = 0; r < rows; r++) {
     const uint32_t row = order[r], length = b->out_length[row];
-    const bdag_half_edge *out = b->out + b->out_offset[row];
-    if (length == 0 || !same_activation(b->plan, row, order[0]) ||
+    const uint32_t *out = b->out_target + b->out_offset[row];
+    if (length == 0 || !same_activation(b, row, order[0]) ||
         starts_at_zero(b, row) != starts_at_zero(b, order[0]))
       return 0;
     for (uint32_t k = 0; k < length; k++) {
-      const uint32_t target = out[k].vertex;
-      if (k > 0 && target == out[k - 1].vertex) return 0;
+      const uint32_t target = out[k];
+      if (k > 0 && target == out[k - 1]) return 0;
       if (b->stamp[target] == mark) continue;
       b->stamp[target] = mark;
       b->successor[known++] = target;
@@ -211,6 +290,21 @@ static uint32_t bundle_rows(bdag_backward *b, const uint32_t *order, uint32_t le
   return 1;
 }
 
+/* Where a row of the bundle does not have one of its successors. */
+static void note_holes(bdag_backward *b, const uint32_t *order, const bdag_bundle *bundle) {
+  bdag_plan *plan = b->plan;
+  uint32_t next[BDAG_BUNDLE_ROWS] = {0};
+  if (bundle->holes == 0) return;
+  for (uint32_t k = 0; k < bundle->successors; k++)
+    for (uint32_t r = 0; r < bundle->rows; r++) {
+      const uint32_t at = b->out_offset[order[r]] + next[r];
+      if (next[r] < b->out_length[order[r]] && b->out_target[at] == b->successor[k])
+        next[r]++;
+      else
+        plan->hole[plan->holes++] = bundle->slot + k * bundle->rows + r;
+    }
+}
+
 static void add_bundle(bdag_backward *b, const uint32_t *order, uint32_t rows) {
   bdag_plan *plan = b->plan;
   uint64_t edges, entry = plan->sweep_offset[plan->swept];
@@ -219,35 +313,29 @@ static void add_bundle(bdag_backward *b, const uint32_t *order, uint32_t rows) {
   if (grow(b, &plan->bundle, &b->bundle_capacity, plan->bundles, 1, sizeof *plan->bundle) ||
       grow(b, &plan->hole, &b->hole_capacity, plan->holes, cells - edges, sizeof *plan->hole))
     return;
-  qsort(b->successor, successors, sizeof *b->successor, compare_rows);
+  for (uint32_t r = 0; r < rows; r++) prefetch_slots(b, order[r]);
+  bdag_sort_numbers(b->successor, successors);
   for (uint32_t k = 0; k < successors; k++) {
     b->column[b->successor[k]] = k;
     plan->sweep_successor[entry + k] = b->successor[k];
   }
-  bdag_bundle bundle = {.first = plan->swept,
-                        .entry = entry,
-                        .slot = plan->edge_base + 1 + plan->live_slots,
-                        .hole = plan->holes,
+  const uint64_t slot = plan->edge_base + 1 + plan->live_slots;
+  bdag_bundle bundle = {.first = (uint32_t)plan->swept,
+                        .entry = (uint32_t)entry,
+                        .slot = (uint32_t)slot,
+                        .hole = (uint32_t)plan->holes,
+                        .holes = (uint32_t)(cells - edges),
                         .rows = rows,
                         .successors = successors};
   for (uint32_t r = 0; r < rows; r++) {
-    const bdag_half_edge *out = b->out + b->out_offset[order[r]];
-    const uint32_t length = b->out_length[order[r]];
-    for (uint32_t k = 0; k < length; k++)
-      b->build->slot[out[k].edge] =
-          (uint32_t)(bundle.slot + (uint64_t)b->column[out[k].vertex] * rows + r);
-    uint32_t next = 0;
-    for (uint32_t k = 0; k < successors; k++) {
-      if (next < length && out[next].vertex == b->successor[k])
-        next++;
-      else
-        plan->hole[plan->holes++] = bundle.slot + (uint64_t)k * rows + r;
-    }
+    const uint32_t *out = b->out_target + b->out_offset[order[r]];
+    const uint32_t *cell = b->out_cell + b->out_offset[order[r]];
+    for (uint32_t k = 0; k < b->out_length[order[r]]; k++)
+      give_slot(b, cell_of(b, cell[k]), slot + (uint64_t)b->column[out[k]] * rows + r);
     plan->sweep_row[plan->swept++] = order[r];
     plan->sweep_offset[plan->swept] = entry + successors;
   }
-  bundle.holes = (uint32_t)(plan->holes - bundle.hole);
-  bdag_sort_slots(plan->hole + bundle.hole, bundle.holes);
+  note_holes(b, order, &bundle);
   plan->padding += bundle.holes;
   plan->live_slots += cells;
   b->swept_edges += edges;
@@ -257,10 +345,12 @@ static void add_bundle(bdag_backward *b, const uint32_t *order, uint32_t rows) {
 static void add_sweep_row(bdag_backward *b, uint32_t row) {
   bdag_plan *plan = b->plan;
   uint64_t entry = plan->sweep_offset[plan->swept];
-  const bdag_half_edge *out = b->out + b->out_offset[row];
+  const uint32_t *out = b->out_target + b->out_offset[row];
+  const uint32_t *cell = b->out_cell + b->out_offset[row];
+  prefetch_slots(b, row);
   for (uint32_t k = 0; k < b->out_length[row]; k++, entry++) {
-    plan->sweep_successor[entry] = out[k].vertex;
-    b->build->slot[out[k].edge] = (uint32_t)(plan->edge_base + 1 + plan->live_slots++);
+    plan->sweep_successor[entry] = out[k];
+    give_slot(b, cell_of(b, cell[k]), plan->edge_base + 1 + plan->live_slots++);
   }
   b->swept_edges += b->out_length[row];
   plan->sweep_row[plan->swept++] = row;
@@ -272,7 +362,7 @@ static int joins(const bdag_backward *b, const bdag_sweep_group *group, uint32_t
   const bdag_plan *plan = b->plan;
   const uint32_t last = plan->sweep_row[group->first + group->rows - 1];
   const int swept = b->out_length[row] > 0;
-  return same_activation(plan, row, last) && starts_at_zero(b, row) == group->from_zero &&
+  return same_activation(b, row, last) && starts_at_zero(b, row) == group->from_zero &&
          swept == group->swept && bundled == (group->bundles > 0) &&
          (!swept || group->rows < GROUP_ROWS);
 }
@@ -282,8 +372,8 @@ static bdag_sweep_group *open_group(bdag_backward *b, uint32_t row) {
   if (grow(b, &plan->sweep, &b->sweep_capacity, plan->sweeps, 1, sizeof *plan->sweep)) return NULL;
   bdag_sweep_group *group = &plan->sweep[plan->sweeps++];
   *group = (bdag_sweep_group){.first = plan->swept,
-                              .activation = plan->activation[row],
-                              .activation_parameter = plan->activation_parameter[row],
+                              .activation = b->build->activation[row],
+                              .activation_parameter = b->build->activation_parameter[row],
                               .from_zero = (uint8_t)starts_at_zero(b, row),
                               .consecutive = 1,
                               .swept = b->out_length[row] > 0,
@@ -413,7 +503,9 @@ static void sort_pulls(bdag_backward *b, uint32_t *order, uint32_t count) {
  * panels, then the others, rows with similar successors side by side. */
 static void add_range(bdag_backward *b, uint32_t first, uint32_t end, int is_input) {
   bdag_plan *plan = b->plan;
-  const bdag_lists lists = {b->out_offset, b->out_length, &b->out[0].vertex, 2};
+  list_out_edges(b, first, end);
+  if (b->failed) return;
+  const bdag_lists lists = {b->out_offset, b->out_length, b->out_target, 1};
   for (int pulls = 1; pulls >= 0; pulls--) {
     uint32_t count = 0;
     for (uint32_t row = first; row < end; row++)
@@ -433,6 +525,8 @@ static void add_triangle(bdag_backward *b, const bdag_block *block) {
   for (uint32_t row = block->row + block->rows; row-- > block->row;)
     if (b->plan->reaches[row]) b->order[count++] = row;
   if (count == 0) return;
+  list_out_edges(b, block->row, block->row + block->rows);
+  if (b->failed) return;
   add_rows_task(b, b->order, count, 1, 0);
 }
 
@@ -441,10 +535,6 @@ static int has_own_edges(const bdag_plan *plan, const bdag_block *block) {
        i++)
     if (plan->list_source[i] >= block->row) return 1;
   return 0;
-}
-
-static uint32_t level_of(const bdag_plan *plan, uint32_t row) {
-  return plan->level[plan->vertex_of_row[row]];
 }
 
 /* Blocks from the last to the first; between triangles ranges of one level. */
@@ -472,40 +562,46 @@ static void add_all(bdag_backward *b) {
   if (!b->failed) add_range(b, 0, plan->first_neuron, 1);
 }
 
-/* ---- Slots ---------------------------------------------------------------------------------------- */
+/* ---- The rest ------------------------------------------------------------------------------------- */
 
 /* Edges that do not reach Loss come after those of the sweep, in the order of the lists. */
-static void number_rest(bdag_backward *b) {
-  bdag_build *build = b->build;
-  bdag_plan *plan = b->plan;
-  uint64_t next = plan->edge_base + 1 + plan->live_slots;
-  plan->slot_count = next + build->edges - build->dense - b->swept_edges;
-  if (next == plan->slot_count) return;
-  for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
-    uint32_t length;
-    const uint32_t first = bdag_row_place(build, row, &length);
-    for (uint32_t place = first; place < first + length; place++)
-      if (build->slot[place] == BDAG_NO_SLOT) build->slot[place] = (uint32_t)next++;
+static void number_row(const bdag_backward *b, const bdag_block *block, uint32_t row,
+                       uint64_t *next) {
+  const bdag_plan *plan = b->plan;
+  if (block->unions > 0) {
+    const bdag_union *part = &plan->union_panel[block->first_union];
+    uint32_t *cell = plan->union_slot + part->entry + row - part->row;
+    for (uint32_t k = 0; k < part->sources; k++, cell += part->targets)
+      if (*cell != BDAG_NO_SLOT) give_slot(b, cell, (*next)++);
   }
+  for (uint64_t e = plan->list_offset[row]; e < plan->list_offset[row + 1]; e++)
+    give_slot(b, &plan->list_slot[e], (*next)++);
 }
 
-/* Lists and unions held places and learn their slots. */
+static void number_rest(const bdag_backward *b) {
+  const bdag_plan *plan = b->plan;
+  uint64_t next = plan->edge_base + 1 + plan->live_slots;
+  for (uint32_t i = 0; i < plan->blocks; i++) {
+    const bdag_block *block = &plan->block[i];
+    for (uint32_t row = block->row; row < block->row + block->rows; row++)
+      if (!plan->reaches[row]) number_row(b, block, row, &next);
+  }
+  for (uint64_t i = 0; i < plan->union_entries; i++)
+    if (plan->union_slot[i] == BDAG_NO_SLOT) plan->union_slot[i] = 0;
+}
+
 static bdag_status number_edges(bdag_backward *b, bdag_error *error) {
   const bdag_build *build = b->build;
   bdag_plan *plan = b->plan;
   plan->live_entries = plan->sweep_offset[plan->swept];
-  number_rest(b);
+  plan->slot_count =
+      plan->edge_base + 1 + plan->live_slots + build->edges - build->dense - b->swept_edges;
   if (plan->slot_count >= UINT32_MAX)
     return bdag_fail(error, BDAG_ERROR_LIMIT,
                      "%llu weights, biases and zeros between them are more than a plan takes "
                      "(2^32 - 2); split the network",
                      (unsigned long long)plan->slot_count);
-  const uint64_t listed = plan->list_offset[plan->rows];
-  const uint32_t base = (uint32_t)plan->edge_base;
-  for (uint64_t i = 0; i < listed; i++) plan->list_slot[i] = build->slot[plan->list_slot[i]] - base;
-  for (uint64_t i = 0; i < plan->union_entries; i++)
-    plan->union_slot[i] =
-        plan->union_slot[i] == BDAG_NO_SLOT ? 0 : build->slot[plan->union_slot[i]] - base;
+  number_rest(b);
   return BDAG_OK;
 }
 
@@ -520,9 +616,14 @@ static int allocate(bdag_backward *b) {
   for (uint32_t row = 0; row < plan->rows; row++) irregular += build->out_length[row];
   b->member_offset = bdag_allocate_zeroed(context, rows + 2, sizeof *b->member_offset);
   b->member = bdag_allocate_array(context, members, sizeof *b->member);
-  b->out_offset = bdag_allocate_array(context, rows + 1, sizeof *b->out_offset);
+  b->out_offset = bdag_allocate_array(context, rows, sizeof *b->out_offset);
   b->out_length = build->out_length;
-  b->out = bdag_allocate_array(context, irregular, sizeof *b->out);
+  b->out_target = build->in;
+  b->out_capacity = build->in != NULL ? build->edges : 0;
+  b->build->in = NULL;
+  b->window = plan->rows;
+  b->window_edges = irregular / WINDOWS > BDAG_LARGE_EDGES ? irregular / WINDOWS : BDAG_LARGE_EDGES;
+  b->listed = plan->list_offset[plan->rows];
   b->order = bdag_allocate_array(context, rows, sizeof *b->order);
   b->stamp = bdag_allocate_zeroed(context, rows, sizeof *b->stamp);
   b->column = bdag_allocate_array(context, rows, sizeof *b->column);
@@ -532,7 +633,7 @@ static int allocate(bdag_backward *b) {
   plan->sweep_offset = bdag_allocate_zeroed(context, rows + 1, sizeof *plan->sweep_offset);
   plan->sweep_successor = bdag_allocate_array(context, irregular, sizeof *plan->sweep_successor);
   return bdag_similar_create(&b->similar, context, plan->rows, plan->rows) != 0 ||
-         b->member_offset == NULL || b->member == NULL || b->out_offset == NULL || b->out == NULL ||
+         b->member_offset == NULL || b->member == NULL || b->out_offset == NULL ||
          b->order == NULL || b->stamp == NULL || b->column == NULL || b->successor == NULL ||
          plan->sweep_row == NULL || plan->sweep_offset == NULL || plan->sweep_successor == NULL;
 }
@@ -544,17 +645,22 @@ bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error) {
                      .plan = plan,
                      .task_edges = bdag_costs_task_edges(build->context),
                      .panels_left = plan->panels};
+  const uint64_t cells = plan->list_offset[plan->rows] + plan->union_entries;
+  if (cells >= UINT32_MAX)
+    return bdag_fail(error, BDAG_ERROR_LIMIT,
+                     "%llu irregular edges and zeros between them are more than a plan takes "
+                     "(2^32 - 2); split the network",
+                     (unsigned long long)cells);
   b.failed = allocate(&b);
   if (!b.failed) {
     list_members(&b);
-    list_out_edges(&b);
     add_all(&b);
   }
   bdag_similar_destroy(&b.similar);
   bdag_free(context, b.member_offset);
   bdag_free(context, b.member);
   bdag_free(context, b.out_offset);
-  bdag_free(context, b.out);
+  bdag_free(context, b.out_target);
   bdag_free(context, b.order);
   bdag_free(context, b.stamp);
   bdag_free(context, b.column);

@@ -442,7 +442,7 @@ static void masked_bundle(const bdag_step *step, const bdag_bundle *bundle, char
 }
 
 static void zero_holes(const bdag_engine *engine, uint64_t hole, uint32_t holes, char *gradient) {
-  const uint64_t *slot = engine->plan->hole + hole;
+  const uint32_t *slot = engine->plan->hole + hole;
   if (engine->options.type == BDAG_FLOAT32)
     for (uint32_t i = 0; i < holes; i++) ((float *)gradient)[slot[i]] = 0;
   else

@@ -124,11 +124,6 @@ void bdag_weights_refresh(bdag_weights *weights) {
   bdag_team_leave(weights->context, threads);
 }
 
-uint64_t bdag_plan_state_of_parameter(const bdag_plan *plan, uint64_t parameter) {
-  if (parameter >= plan->network_parameters) return BDAG_NONE;
-  return plan->indirect ? parameter : plan->state_of_parameter[parameter];
-}
-
 const bdag_range *bdag_plan_live_weights(const bdag_plan *plan, uint64_t *count) {
   *count = plan->live_weights;
   return plan->live_weight;

@@ -30,9 +30,6 @@ void bdag_weights_refresh(bdag_weights *weights);
 /* Notes that values have changed; bdag_weights_refresh does. */
 void bdag_weights_touch(bdag_weights *weights);
 
-/* The state index of a parameter, BDAG_NONE if the plan does not use it. */
-uint64_t bdag_plan_state_of_parameter(const bdag_plan *plan, uint64_t parameter);
-
 /* Ranges of state indices whose parameters reach Loss: edges' weights, and biases apart, since weight
  * decay leaves biases alone. Borrowed from the plan. */
 const bdag_range *bdag_plan_live_weights(const bdag_plan *plan, uint64_t *count);

@@ -15,8 +15,9 @@
 enum { USES_NONE = 0, USES_ONE = 1, USES_SEVERAL = 2, USES_DRAWN = 3 };
 
 typedef struct survey {
-  uint64_t *fan_in, *fan_out; /* [vertex_count] over active edges */
-  uint8_t *uses;              /* [parameter_count] */
+  uint32_t *fan_in,
+      *fan_out;  /* [vertex_count] over active edges, of which a plan has less than 2³² */
+  uint8_t *uses; /* [parameter_count], NULL: every parameter of an edge has one use */
 } survey;
 
 static void count_edge(const bdag_network *network, survey *found, uint64_t edge,
@@ -24,7 +25,7 @@ static void count_edge(const bdag_network *network, survey *found, uint64_t edge
   if (!bdag_network_edge_active(network, edge)) return;
   found->fan_in[network->target[edge]]++;
   found->fan_out[network->source[edge]]++;
-  if (found->uses[parameter] < USES_SEVERAL) found->uses[parameter]++;
+  if (found->uses != NULL && found->uses[parameter] < USES_SEVERAL) found->uses[parameter]++;
 }
 
 static void count_bias(const bdag_network *network, survey *found, uint32_t vertex) {
@@ -38,13 +39,25 @@ static uint64_t run_parameter(const bdag_parameter_run *run, uint64_t i) {
   return run->parameters == NULL ? run->first_parameter + i : run->parameters[i];
 }
 
+/* One run of consecutive parameters, and biases have others. */
+static int uses_are_single(const bdag_network *network) {
+  if (network->run_count != 1 || network->run[0].parameters != NULL) return 0;
+  for (uint32_t v = 0; v < network->vertex_count; v++) {
+    const uint64_t bias = network->bias_parameter[v];
+    if (bias != BDAG_NONE && bias - network->run[0].first_parameter < network->run[0].count)
+      return 0;
+  }
+  return 1;
+}
+
 static void count_uses(const bdag_network *network, survey *found) {
   for (uint64_t r = 0; r < network->run_count; r++) {
     const bdag_parameter_run *const run = &network->run[r];
     for (uint64_t i = 0; i < run->count; i++)
       count_edge(network, found, run->first_edge + i, run_parameter(run, i));
   }
-  for (uint32_t v = 0; v < network->vertex_count; v++) count_bias(network, found, v);
+  for (uint32_t v = 0; found->uses != NULL && v < network->vertex_count; v++)
+    count_bias(network, found, v);
 }
 
 static void store(bdag_weights *weights, uint64_t index, double value) {
@@ -65,9 +78,13 @@ static double unscale(const bdag_network *network, uint32_t target, uint64_t fan
 static void draw_edge(bdag_weights *weights, const bdag_network *network, survey *found,
                       bdag_initialization scheme, uint64_t seed, uint64_t edge,
                       uint64_t parameter) {
-  if (!bdag_network_edge_active(network, edge) || found->uses[parameter] == USES_DRAWN) return;
-  const int tied = found->uses[parameter] == USES_SEVERAL;
-  found->uses[parameter] = USES_DRAWN;
+  if (!bdag_network_edge_active(network, edge)) return;
+  int tied = 0;
+  if (found->uses != NULL) {
+    if (found->uses[parameter] == USES_DRAWN) return;
+    tied = found->uses[parameter] == USES_SEVERAL;
+    found->uses[parameter] = USES_DRAWN;
+  }
   const uint64_t index = bdag_plan_state_of_parameter(weights->plan, parameter);
   if (index == BDAG_NONE) return;
   const uint32_t target = network->target[edge];
@@ -94,7 +111,7 @@ static void clear_biases(bdag_weights *weights, const bdag_network *network, con
   for (uint32_t v = 0; v < network->vertex_count; v++) {
     const uint64_t parameter = network->bias_parameter[v];
     if (network->vertex_removed[v] || parameter == BDAG_NONE) continue;
-    if (found->uses[parameter] != USES_NONE) continue;
+    if (found->uses != NULL && found->uses[parameter] != USES_NONE) continue;
     const uint64_t index = bdag_plan_state_of_parameter(weights->plan, parameter);
     if (index != BDAG_NONE) store(weights, index, 0.0);
   }
@@ -104,12 +121,13 @@ static bdag_status draw_all(bdag_weights *weights, const bdag_network *network,
                             bdag_initialization scheme, uint64_t seed, bdag_error *error) {
   const bdag_context *const context = weights->context;
   bdag_status status = BDAG_OK;
+  const int single = uses_are_single(network);
   survey found = {
-      bdag_allocate_zeroed(context, network->vertex_count, sizeof(uint64_t)),
-      bdag_allocate_zeroed(context, network->vertex_count, sizeof(uint64_t)),
-      bdag_allocate_zeroed(context, network->parameter_count, 1),
+      bdag_allocate_zeroed(context, network->vertex_count, sizeof(uint32_t)),
+      bdag_allocate_zeroed(context, network->vertex_count, sizeof(uint32_t)),
+      single ? NULL : bdag_allocate_zeroed(context, network->parameter_count, 1),
   };
-  if (found.fan_in == NULL || found.fan_out == NULL || found.uses == NULL) {
+  if (found.fan_in == NULL || found.fan_out == NULL || (found.uses == NULL && !single)) {
     status = bdag_fail_memory(error);
   } else {
     count_uses(network, &found);
