@@ -242,11 +242,15 @@ static void write_method(FILE *stream) {
                  "one, which never lets a thread idle while a task waits, needs at most (W − S)/P "
                  "+ S (Graham, "
                  "Brent)."},
-      {"Predictions", "Each pass by the quickest of three ways: the greedy bound with the burdened "
-                      "span, its tiles of "
-                      "samples shared out, or one thread; all of it no less than the bytes over "
-                      "the bandwidth of all "
-                      "cores. A prediction says nothing about machines of another kind."},
+      {"Predictions",
+       "Each pass by the quickest of three ways: the greedy bound with the burdened "
+       "span, its tiles of "
+       "samples shared out, or one thread; with the measured inflation of the work, "
+       "the tasks' time on several threads over that on one. Networks of a population do "
+       "not wait for each other: work over threads, but no less than the dearest one. "
+       "All of it no less than the bytes over "
+       "the bandwidth of all "
+       "cores. A prediction says nothing about machines of another kind."},
       {"Task grain",
        "Each vertex is a task that computes for a known time. METG(50 %) is the smallest "
        "threads × time / tasks at which half of the threads' time is that work: tasks should be "

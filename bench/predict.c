@@ -23,6 +23,24 @@ static double work_of(const bench_model *model) {
   return work;
 }
 
+/* Of the network that takes longest. */
+static double dearest(const bench_model *model) {
+  double most = 0.0;
+  for (uint64_t i = 0; i < model->pass_count; i += model->passes_each) {
+    double work = 0.0;
+    for (uint64_t k = i; k < i + model->passes_each; k++) work += model->passes[k].work;
+    most = fmax(most, work);
+  }
+  return most;
+}
+
+double bench_model_span(const bench_model *model) {
+  if (model->passes_each > 0) return dearest(model);
+  double span = 0.0;
+  for (uint64_t i = 0; i < model->pass_count; i++) span += model->passes[i].span;
+  return span;
+}
+
 void bench_model_fit(bench_model *model, double one) {
   const double factor = one / work_of(model);
   for (uint64_t i = 0; i < model->pass_count; i++) {
@@ -37,19 +55,23 @@ void bench_model_fit(bench_model *model, double one) {
 static double seconds_of_pass(const bench_model *model, const bench_model_pass *pass,
                               uint32_t threads) {
   if (pass->serial || threads == 1) return pass->work;
-  const double burdened = fmax(pass->work - pass->span, 0.0) / threads + pass->burdened_span;
+  const double inflation = fmax(pass->inflation, 1.0), work = pass->work * inflation;
+  const double burdened =
+      bench_bound_greedy(work, pass->span * inflation, threads) + pass->burdened_span - pass->span;
   /* Released tasks stay where they are while nobody is hungry: the burden is never more than the gain. */
   const double greedy = fmin(burdened, pass->work);
   if (pass->tiles < 2) return greedy;
   const double tiles = (double)pass->tiles;
   const double buffers = fmin(tiles, threads);
-  const double shared = pass->work * ceil(tiles / threads) / tiles;
+  const double shared = work * ceil(tiles / threads) / tiles;
   return fmin(greedy, shared + pass->reduce * (buffers - 1.0) / threads + 2.0 * model->release);
 }
 
 bench_prediction bench_predict(const bench_model *model, uint32_t threads, double one) {
   bench_prediction p = {.threads = threads};
-  for (uint64_t i = 0; i < model->pass_count; i++)
+  if (model->passes_each > 0)
+    p.seconds = bench_bound_work_span(work_of(model), dearest(model), threads);
+  for (uint64_t i = 0; i < model->pass_count && model->passes_each == 0; i++)
     p.seconds += seconds_of_pass(model, &model->passes[i], threads);
   const double moved = model->bandwidth > 0.0 ? model->bytes / model->bandwidth : 0.0;
   p.limit = work_of(model) / threads >= 0.5 * p.seconds ? BENCH_LIMIT_WORK : BENCH_LIMIT_SPAN;

@@ -25,23 +25,33 @@ typedef struct bench_model_pass {
   double work, span, burdened_span; /* seconds */
   uint64_t tiles;                   /* 0 or 1: not this way */
   double reduce;                    /* seconds to add one gradient buffer to another */
+  /* Seconds of the tasks on several threads over those on one: rows come out of other cores' caches,
+   * weights are read for fewer samples at once. Below 1: unknown, or none. */
+  double inflation;
 } bench_model_pass;
 
-/* What a prediction is made of: passes that follow each other. */
+/* What a prediction is made of: passes that follow each other; or those of networks that do not wait for
+ * each other, each on one thread. */
 typedef struct bench_model {
   uint64_t pass_count;
+  uint64_t passes_each;     /* of one network after the other; 0: all follow each other */
   bench_model_pass *passes; /* [pass_count] */
   double release;           /* latency, seconds */
   double bytes;             /* moved by all passes */
   double bandwidth; /* bytes/s of all cores out of the level that holds the bytes; 0 unknown */
 } bench_model;
 
+/* Seconds of the longest path: all passes, or all those of the dearest network, whose own graph of tasks
+ * is not shared out. */
+double bench_model_span(const bench_model *model);
+
 /* Scales work and span, but not the burden, so that one thread takes exactly `one` seconds: what lies
  * between the tasks is shared with them. */
 void bench_model_fit(bench_model *model, double one);
 
 /* Each pass by the quickest of three ways: the greedy bound with the burdened span, its tiles shared out,
- * or one thread; the sum no less than bytes / bandwidth. `one` is the measured time of one thread, for the speed-up. */
+ * or one thread; the sum, or work / threads of independent networks and no less than the dearest one, is no
+ * less than bytes / bandwidth. `one` is the measured time of one thread, for the speed-up. */
 bench_prediction bench_predict(const bench_model *model, uint32_t threads, double one);
 
 /* Fills in check_… and predictions_shown of a case from its largest point that is not oversubscribed:

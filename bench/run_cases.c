@@ -224,7 +224,7 @@ static void measure_round(const bench_settings *settings, bench_subject *subject
   effort.budget /= BENCH_ROUNDS;
   effort.least = 3;
   alternatives[0].run(subject, 1);
-  if (settings->pin) bench_pin_team(subject->threads);
+  if (settings->pin) bench_pin_team(bench_subject_team(subject));
   bench_measure(alternatives, group->count + 1, &effort);
   bench_unpin_team();
   for (uint64_t i = 0; i <= group->count; i++) append(group, i, &alternatives[i]);

@@ -62,7 +62,7 @@ static double run_both(turn *t, uint64_t repetitions) {
 /* Bound anew for each sample, because the runtime may make new threads when the team's size changes. */
 static double run_turn(void *user, uint64_t repetitions) {
   turn *t = user;
-  if (t->subject->settings->pin) bench_pin_team(t->subject->threads);
+  if (t->subject->settings->pin) bench_pin_team(bench_subject_team(t->subject));
   const double seconds = t->phase == BENCH_BOTH && t->subject->population == NULL
                              ? run_both(t, repetitions)
                              : bench_subject_run(t->phase)(t->subject, repetitions);
@@ -214,12 +214,13 @@ static void predict(bench_scaling_run *run, bench_scaling_case *c, bench_model *
 }
 
 static void take_model(bench_scaling_case *c, const bench_model *model) {
-  c->work = c->span = c->burdened_span = 0.0;
+  c->work = c->burdened_span = 0.0;
+  c->span = bench_model_span(model);
   for (uint64_t i = 0; i < model->pass_count; i++) {
     c->work += model->passes[i].work;
-    c->span += model->passes[i].span;
     c->burdened_span += model->passes[i].burdened_span;
   }
+  if (model->passes_each > 0) c->burdened_span = c->span + model->release;
   c->release = model->release;
   c->parallelism = c->work / c->burdened_span;
 }

@@ -177,7 +177,10 @@ void bench_scaling_print_rest(FILE *stream, const bench_scaling *scaling) {
         "results bitwise equal (=) to those of 1 thread or not (!=).\n"
         "Predictions: each pass by (work - span) / threads + burdened span or its tiles shared "
         "out, all of\n"
-        "never more than work, all no less than bytes / bandwidth of all cores; in brackets what "
-        "limits.\n",
+        "never more than work, with the measured inflation of work on several threads; a "
+        "population\n"
+        "takes work / threads or its dearest net; all no less than bytes / bandwidth of all cores; "
+        "in\n"
+        "brackets what limits.\n",
         stream);
 }

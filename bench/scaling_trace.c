@@ -76,7 +76,7 @@ bench_traced bench_scaling_trace(bench_subject *subject, bench_phase phase) {
   if (phase == BENCH_STEP) return unknown; /* the trainer's engine is its own */
   bench_traced sum = {0};
   double work = 0.0, wall = 0.0, overhead = 0.0;
-  if (subject->settings->pin) bench_pin_team(subject->threads);
+  if (subject->settings->pin) bench_pin_team(bench_subject_team(subject));
   uint64_t i = 0;
   for (; i < subject->member_count; i++) {
     finding found = {0};
@@ -116,6 +116,13 @@ static double measure_release(bench_subject *subject, bench_phase phase, uint32_
   return count > 0.0 ? sum / count : 0.0;
 }
 
+/* By the same measure of time: records of tasks, in a pass that was shared out. */
+static double pass_inflation(const finding *alone, const finding *together) {
+  if (together->axis == BDAG_AXIS_SERIAL || !(alone->analysis.work > 0.0)) return 1.0;
+  const double added = together->reduce - alone->reduce;
+  return fmax((together->analysis.work - added) / alone->analysis.work, 1.0);
+}
+
 /* One pass of a member: its work and graph from the serial path, its way from the threads. */
 static int model_pass(bench_subject *serial, bench_subject *parallel, uint64_t member,
                       bench_phase phase, double release, bench_model_pass *pass) {
@@ -124,7 +131,7 @@ static int model_pass(bench_subject *serial, bench_subject *parallel, uint64_t m
   options.release = release;
   finding alone = {0}, together = {0};
   if (trace_member(serial, &serial->member[member], phase, &options, &alone) != 0) return -1;
-  if (parallel->settings->pin) bench_pin_team(parallel->threads);
+  if (parallel->settings->pin) bench_pin_team(bench_subject_team(parallel));
   const int failed = trace_member(parallel, &parallel->member[member], phase, NULL, &together);
   bench_unpin_team();
   if (failed) return -1;
@@ -134,6 +141,7 @@ static int model_pass(bench_subject *serial, bench_subject *parallel, uint64_t m
                          .span = alone.analysis.span,
                          .burdened_span = alone.analysis.burdened_span,
                          .tiles = alone.tiles,
+                         .inflation = pass_inflation(&alone, &together),
                          .reduce = together.groups > 0 ? together.reduce / together.groups : 0.0};
   return 0;
 }
@@ -142,6 +150,7 @@ int bench_scaling_model(bench_subject *serial, bench_subject *parallel, bench_ph
                         bench_model *model) {
   *model = (bench_model){.passes = bench_allocate(2 * serial->member_count, sizeof *model->passes)};
   if (phase == BENCH_STEP || parallel->threads < 2) return -1;
+  if (serial->member_count > 1) model->passes_each = phase == BENCH_BOTH ? 2 : 1;
   model->release = measure_release(parallel, phase, parallel->threads);
   for (uint64_t i = 0; i < serial->member_count; i++)
     for (int p = BENCH_FORWARD; p <= BENCH_BACKWARD; p++) {

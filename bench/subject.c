@@ -2,6 +2,7 @@
 #include "subject.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -221,6 +222,14 @@ bdag_status bench_subject_configure(bench_subject *subject, uint64_t batch, uint
   }
   if (subject->member_count > 1) list_population(subject);
   return BDAG_OK;
+}
+
+uint32_t bench_subject_team(const bench_subject *subject) {
+  const uint32_t processors = (uint32_t)omp_get_num_procs();
+  bdag_engine_info info = {.size = sizeof info};
+  if (subject->member_count > 1)
+    return subject->threads < processors ? subject->threads : processors;
+  return bdag_engine_describe(subject->member[0].engine, &info) == BDAG_OK ? info.threads : 1;
 }
 
 /* ---- Timed runs -------------------------------------------------------------------------------- */

@@ -52,6 +52,9 @@ void bench_subject_destroy(bench_subject *subject);
 bdag_status bench_subject_configure(bench_subject *subject, uint64_t batch, uint32_t threads,
                                     int step);
 
+/* Threads of the teams that its passes make: the library may take fewer than it was allowed. */
+uint32_t bench_subject_team(const bench_subject *subject);
+
 /* Releases what bench_subject_configure made for one member. */
 void bench_member_unconfigure(bench_member *member);
 

@@ -67,6 +67,9 @@ typedef struct bdag_context_options {
  * thread uses in turn should have the same number: OpenMP's pool of that thread is made anew for every
  * change, and libomp 14 was seen to crash when several callers' teams changed size at the same time.
  *
+ * Asked for more threads than processors, engines that choose their axis themselves, and populations,
+ * take no more threads than can run at the same time; the others would only be in the way.
+ *
  * Calls from inside an OpenMP parallel region run on the calling thread.
  *
  * OpenMP keeps a pool of threads for each application thread that has run a parallel pass, until that
@@ -129,7 +132,7 @@ typedef struct bdag_cost_profile {
 #define BDAG_COST_PROFILE_INIT                                                                     \
   {                                                                                                \
     sizeof(bdag_cost_profile), 5e-12, 5e-12, 3e-11, 2e-11, 100e-9, 1.5e-6, {                       \
-      400e9, 126e9, 30e9, 16e9                                                                     \
+      500e9, 250e9, 100e9, 40e9                                                                    \
     }                                                                                              \
   }
 

@@ -79,8 +79,9 @@ typedef struct bdag_engine_options {
   uint64_t max_batch; /* largest batch of a pass, ≥ 1 */
   uint32_t keep;      /* BDAG_KEEP_…; OUT, OUT_GRAD/IN_GRAD and WEIGHT_GRAD by default */
   bdag_axis axis;
-  uint32_t
-      threads; /* at most so many in a pass, 1..1024, and the context's number; 0: that number */
+  /* At most so many in a pass, 1..1024, and the context's number; 0: that number. With AUTO also at most
+   * as many as can run at the same time. */
+  uint32_t threads;
   int deterministic; /* non-zero: bitwise the same for every number of threads and axis */
   int flush_to_zero; /* 1 on, 0 off, −1: on for float32, off for float64 */
 } bdag_engine_options;

@@ -46,8 +46,9 @@ typedef struct bdag_member {
   { sizeof(bdag_member), NULL, NULL, 0, NULL, NULL, NULL, NULL, 0.0, BDAG_OK }
 
 typedef struct bdag_population_options {
-  size_t size;      /* set by the initialiser */
-  uint32_t threads; /* at most so many, and the context's number; 0: that number */
+  size_t size; /* set by the initialiser */
+  /* At most so many, the context's number, and what can run at the same time; 0: as many as that. */
+  uint32_t threads;
   /* Asked before each member, on the thread that would run it, at the same time from several. Non-zero:
    * this member and those that have not begun are CANCELLED. Must not jump out. NULL: never. */
   int (*stop)(void *user);

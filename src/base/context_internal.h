@@ -61,6 +61,14 @@ const bdag_registered_activation *bdag_context_activation(const bdag_context *co
                                                           uint32_t kind);
 const bdag_registered_loss *bdag_context_loss(const bdag_context *context, uint32_t kind);
 
+/* How many of so many threads can run at the same time. */
+static inline uint32_t bdag_context_at_once(const bdag_context *context, uint32_t threads) {
+  const bdag_machine *machine = &context->machine;
+  const uint32_t processors =
+      machine->quota < machine->processors ? machine->quota : machine->processors;
+  return threads < processors ? threads : processors;
+}
+
 __attribute__((format(printf, 3, 4))) void bdag_log(const bdag_context *context,
                                                     bdag_log_level level, const char *format, ...);
 

@@ -12,6 +12,8 @@
 #define TILE_VECTORS 2
 #define TILE_TARGETS 4
 #endif
+/* Of a shorter row, or of the end of one. */
+#define HALF_VECTORS (TILE_VECTORS / 2)
 
 /* Source rows of one visit: with 64 float32 samples they fill a third of a small L1. */
 #define CHUNK_SOURCES 64u
@@ -151,6 +153,8 @@ void NAME(panel)(const bdag_panel_job *job) {
   size_t t = 0;
   for (; t + TILE_VECTORS * LANES <= job->count; t += TILE_VECTORS * LANES)
     panel_columns(job, t, TILE_VECTORS);
+  for (; t + HALF_VECTORS * LANES <= job->count; t += HALF_VECTORS * LANES)
+    panel_columns(job, t, HALF_VECTORS);
   for (; t < job->count; t += LANES) panel_columns(job, t, 1);
 }
 
@@ -213,6 +217,8 @@ void NAME(union_panel)(const bdag_union_job *job) {
   size_t t = 0;
   for (; t + TILE_VECTORS * LANES <= job->count; t += TILE_VECTORS * LANES)
     union_columns(job, t, TILE_VECTORS);
+  for (; t + HALF_VECTORS * LANES <= job->count; t += HALF_VECTORS * LANES)
+    union_columns(job, t, HALF_VECTORS);
   for (; t < job->count; t += LANES) union_columns(job, t, 1);
 }
 
@@ -247,15 +253,20 @@ INLINE void list_columns(const bdag_list_job *job, size_t t, const int vectors, 
   }
 }
 
-void NAME(list)(const bdag_list_job *job) {
+INLINE void list_with(const bdag_list_job *job, const int ahead) {
   size_t t = 0;
-  for (; t + TILE_VECTORS * LANES <= job->count; t += TILE_VECTORS * LANES) {
-    if (job->ahead > 0)
-      list_columns(job, t, TILE_VECTORS, 1);
-    else
-      list_columns(job, t, TILE_VECTORS, 0);
-  }
-  for (; t < job->count; t += LANES) list_columns(job, t, 1, 0);
+  for (; t + TILE_VECTORS * LANES <= job->count; t += TILE_VECTORS * LANES)
+    list_columns(job, t, TILE_VECTORS, ahead);
+  for (; t + HALF_VECTORS * LANES <= job->count; t += HALF_VECTORS * LANES)
+    list_columns(job, t, HALF_VECTORS, ahead);
+  for (; t < job->count; t += LANES) list_columns(job, t, 1, ahead);
+}
+
+void NAME(list)(const bdag_list_job *job) {
+  if (job->ahead > 0)
+    list_with(job, 1);
+  else
+    list_with(job, 0);
 }
 
 /* Weights are far apart where edges are irregular: asked for that many entries ahead. */

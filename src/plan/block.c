@@ -482,6 +482,8 @@ static uint32_t listed_rows(bdag_cut *cut, uint32_t first) {
     const uint32_t row = first + rows;
     const bdag_row_list list = list_of(cut->build, row);
     if (cut->build->activation[row] != cut->build->activation[first]) break;
+    /* a block of two levels waits for one and is waited for by the next */
+    if (plan->level[plan->vertex_of_row[row]] != plan->level[plan->vertex_of_row[first]]) break;
     if (list.length > 0 && list.source[list.length - 1] >= first) break;
     uint32_t columns;
     if (find_dense(cut, row, &columns) > 0) break;

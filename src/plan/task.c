@@ -9,7 +9,7 @@
 /* Tasks a thread in a layer: the last ones leave threads waiting. */
 #define SHARES 4u
 /* So much smaller than worth its cost a task may become where a layer is narrow. */
-#define FINEST 64u
+#define FINEST 128u
 /* What a task without edges counts. */
 #define LEAST_EDGES 32u
 
@@ -42,9 +42,14 @@ static uint32_t layer_end(const bdag_plan *plan, uint32_t first, uint64_t *edges
  * scheduling cost. */
 static uint64_t task_size(const bdag_context *context, uint64_t layer) {
   const uint64_t worth = bdag_costs_task_edges(context), least = worth / FINEST + 1;
-  const uint64_t threads = context->threads > 1 ? context->threads : 2;
+  const uint32_t at_once = bdag_context_at_once(context, context->threads);
+  const uint64_t threads = at_once > 1 ? at_once : 2;
   const uint64_t share = layer / (SHARES * threads);
-  return share < least ? least : share < worth ? share : worth;
+  if (share >= least) return share < worth ? share : worth;
+  /* few tasks: the same number for each thread, if it can be */
+  const uint64_t tasks = layer / least;
+  if (tasks < 2) return least;
+  return tasks > threads ? layer / (tasks - tasks % threads) + 1 : layer / tasks + 1;
 }
 
 /* Each layer has tasks of its own, unless it is worth only one: such layers are chained. */

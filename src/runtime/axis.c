@@ -37,12 +37,16 @@ uint32_t bdag_groups_of_pass(const bdag_engine *engine, bdag_axis axis) {
 
 /* ---- The cost model ------------------------------------------------------------------------------ */
 
-/* Seconds to wake a team whose threads sleep: no interface tells, so the environment must. */
-#define WAKE 120e-6
+/* Seconds to wake a team whose threads sleep; no interface tells whether they do, so the environment must.
+ * Measured: 8e-6 in a virtual machine; more where processors sleep deeply. */
+#define WAKE 25e-6
 /* Rows that another core wrote cost more: in dense panels they are read for many targets at once, in lists
  * for one. */
-#define FOREIGN_DENSE 1.03
-#define FOREIGN_LISTS 1.7
+#define FOREIGN_DENSE  1.03
+#define FOREIGN_LISTS  1.7
+#define FOREIGN_STAGES 1.25
+/* Of the team's costs, those of a meeting. */
+#define MEETING 0.1
 /* A team must gain that share, or the calling thread works alone. */
 #define WORTHWHILE 0.9
 
@@ -67,15 +71,12 @@ void bdag_engine_estimate(bdag_engine *engine) {
       4 * samples * ((double)dense * costs->dense_backward + lists * costs->list_backward);
   const double listed = lists / (double)(plan->edges + 1);
   engine->foreign = FOREIGN_DENSE + listed * (FOREIGN_LISTS - FOREIGN_DENSE);
+  engine->mostly_lists = listed > 0.5;
   engine->team_seconds = bdag_team_seconds(engine->context, engine->options.threads);
 }
 
-/* Threads that can run at the same time. */
 static double cores_of(const bdag_engine *engine) {
-  const bdag_machine *machine = &engine->context->machine;
-  const uint32_t cores =
-      machine->quota < machine->processors ? machine->quota : machine->processors;
-  return engine->options.threads < cores ? engine->options.threads : cores;
+  return bdag_context_at_once(engine->context, engine->options.threads);
 }
 
 static double seconds_by_tiles(const bdag_engine *engine, uint64_t tiles, int backward) {
@@ -99,6 +100,46 @@ static double seconds_by_vertices(const bdag_engine *engine, uint64_t tiles, int
          engine->foreign * work * (1 / cores + chain * (1 - 1 / cores));
 }
 
+static double meeting_seconds(const bdag_engine *engine) {
+  return MEETING * engine->context->costs.team;
+}
+
+static double seconds_by_stages(const bdag_engine *engine, uint64_t tiles, int backward) {
+  const bdag_stages *stages = &engine->stages[backward];
+  const double work = (double)tiles * engine->tile_seconds[backward];
+  return engine->team_seconds + stages->count * meeting_seconds(engine) +
+         FOREIGN_STAGES * work * stages->share;
+}
+
+static int share_tasks(bdag_engine *engine, int backward) {
+  const bdag_plan *plan = engine->plan;
+  const bdag_task_graph *graph = backward ? &plan->backward : &plan->forward;
+  const bdag_task *task = backward ? plan->backward_task : plan->forward_task;
+  bdag_stages *stages = &engine->stages[backward];
+  const double threads = engine->options.threads;
+  const double work = (double)engine->tiles * engine->tile_seconds[backward];
+  const double edge = work / (double)(plan->edges + 1);
+  if (bdag_stages_create(stages, engine->context, graph, task, engine->options.threads,
+                         meeting_seconds(engine) / (edge * (1 - 1 / threads))))
+    return -1;
+  if (seconds_by_stages(engine, engine->tiles, backward) <
+      seconds_by_vertices(engine, engine->tiles, backward))
+    return 0;
+  bdag_stages_destroy(stages, engine->context);
+  *stages = (bdag_stages){0};
+  return 0;
+}
+
+int bdag_engine_share_tasks(bdag_engine *engine) {
+  const bdag_engine_options *options = &engine->options;
+  const uint64_t work = engine->plan->edges * engine->tiles * engine->tile;
+  if (options->threads == 1 || options->axis == BDAG_AXIS_TILES || !engine->mostly_lists ||
+      bdag_context_at_once(engine->context, options->threads) < options->threads ||
+      work < bdag_costs_serial_work(engine->context))
+    return 0;
+  return share_tasks(engine, 0) || (engine->plan->has_loss && share_tasks(engine, 1)) ? -1 : 0;
+}
+
 bdag_axis bdag_engine_choose_axis(const bdag_engine *engine, uint64_t tiles, int backward) {
   if (engine->options.threads == 1 || omp_in_parallel()) return BDAG_AXIS_SERIAL;
   if (engine->options.axis != BDAG_AXIS_AUTO) return engine->options.axis;
@@ -106,7 +147,9 @@ bdag_axis bdag_engine_choose_axis(const bdag_engine *engine, uint64_t tiles, int
     return BDAG_AXIS_SERIAL;
   const double alone = (double)tiles * engine->tile_seconds[backward];
   const double by_tiles = seconds_by_tiles(engine, tiles, backward);
-  const double by_vertices = seconds_by_vertices(engine, tiles, backward);
+  const double by_vertices = engine->stages[backward].count > 0
+                                 ? seconds_by_stages(engine, tiles, backward)
+                                 : seconds_by_vertices(engine, tiles, backward);
   if (fmin(by_tiles, by_vertices) > WORTHWHILE * alone) return BDAG_AXIS_SERIAL;
   return by_tiles <= by_vertices ? BDAG_AXIS_TILES : BDAG_AXIS_VERTICES;
 }

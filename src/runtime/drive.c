@@ -85,14 +85,23 @@ void bdag_end_pass(bdag_engine *engine) {
   engine->claimed = 0;
 }
 
-static void prepare_graph(bdag_engine *engine, const bdag_task_graph *graph,
-                          void (*run)(void *, uint32_t)) {
+typedef void (*task_run)(void *engine, uint32_t task);
+
+static void prepare_tasks(bdag_engine *engine, int backward, task_run run) {
+  const bdag_plan *plan = engine->plan;
   const bdag_task_work work = {run, engine};
-  bdag_scheduler_prepare(&engine->scheduler, graph, &work);
+  if (engine->stages[backward].count > 0)
+    bdag_stages_prepare(&engine->stages[backward]);
+  else
+    bdag_scheduler_prepare(&engine->scheduler, backward ? &plan->backward : &plan->forward, &work);
 }
 
-static void join_graph(bdag_engine *engine, bdag_worker worker) {
-  bdag_scheduler_join(&engine->scheduler, worker.number, worker.team);
+static void join_tasks(bdag_engine *engine, bdag_worker worker, int backward, task_run run) {
+  const bdag_task_work work = {run, engine};
+  if (engine->stages[backward].count > 0)
+    bdag_stages_join(&engine->stages[backward], worker.number, worker.team, &work);
+  else
+    bdag_scheduler_join(&engine->scheduler, worker.number, worker.team);
 }
 
 /* ---- Forward ------------------------------------------------------------------------------------- */
@@ -135,7 +144,7 @@ static void forward_by_vertices(bdag_engine *engine, bdag_worker worker, const v
   const uint64_t end = share_end(worker, engine->batch_tiles);
   for (uint64_t tile = begin; tile < end; tile++) bdag_load_inputs(engine, tile, exchange->x);
   meet(engine, worker, 0);
-  join_graph(engine, worker);
+  join_tasks(engine, worker, 0, forward_all_tiles);
   for (uint64_t tile = begin; tile < end; tile++) store_tile(engine, tile, exchange);
 }
 
@@ -144,7 +153,7 @@ void bdag_drive_forward(bdag_engine *engine, bdag_axis axis, const bdag_exchange
     on_team(engine, forward_by_tiles, exchange);
     return;
   }
-  prepare_graph(engine, &engine->plan->forward, forward_all_tiles);
+  prepare_tasks(engine, 0, forward_all_tiles);
   on_team(engine, forward_by_vertices, exchange);
 }
 
@@ -261,7 +270,7 @@ static void backward_all_tiles(void *argument, uint32_t task) {
 static void backward_by_vertices(bdag_engine *engine, bdag_worker worker, const void *argument) {
   loss_by_tiles(engine, worker, argument);
   meet(engine, worker, 0);
-  join_graph(engine, worker);
+  join_tasks(engine, worker, 1, backward_all_tiles);
   reduce(engine, worker, 1);
 }
 
@@ -272,6 +281,6 @@ void bdag_drive_backward(bdag_engine *engine, bdag_axis axis, const bdag_exchang
     on_team(engine, backward_by_tiles, &rest);
     return;
   }
-  prepare_graph(engine, &engine->plan->backward, backward_all_tiles);
+  prepare_tasks(engine, 1, backward_all_tiles);
   on_team(engine, backward_by_vertices, &rest);
 }

@@ -125,7 +125,8 @@ static int allocate_scratch(bdag_engine *engine) {
   for (uint32_t i = 0; i < most; i++) engine->loss_column[i] = i;
   const uint32_t tasks =
       plan->forward_tasks > plan->backward_tasks ? plan->forward_tasks : plan->backward_tasks;
-  return bdag_scheduler_create(&engine->scheduler, engine->context, tasks, engine->options.threads);
+  return bdag_engine_share_tasks(engine) ||
+         bdag_scheduler_create(&engine->scheduler, engine->context, tasks, engine->options.threads);
 }
 
 /* Constants keep their rows for good: no pass writes them. */
@@ -212,6 +213,8 @@ bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,
   const uint32_t most = bdag_context_threads(plan->context);
   if (made->options.threads == 0 || made->options.threads > most) made->options.threads = most;
   if (made->options.axis == BDAG_AXIS_SERIAL) made->options.threads = 1;
+  if (made->options.axis == BDAG_AXIS_AUTO)
+    made->options.threads = bdag_context_at_once(plan->context, made->options.threads);
   made->kernels = bdag_kernels_get(plan->context->isa, options->type);
   made->element = options->type == BDAG_FLOAT32 ? sizeof(float) : sizeof(double);
   made->flush_to_zero =
@@ -265,6 +268,7 @@ void bdag_engine_destroy(bdag_engine *engine) {
   bdag_free(context, engine->batch_rows);
   bdag_free(context, engine->batch_loss);
   bdag_scheduler_destroy(&engine->scheduler, context);
+  for (int i = 0; i < 2; i++) bdag_stages_destroy(&engine->stages[i], context);
   bdag_plan_release(engine->plan);
   bdag_free(context, engine);
 }

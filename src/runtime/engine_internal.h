@@ -8,6 +8,7 @@
 
 #include "runtime/meeting.h"
 #include "runtime/scheduler.h"
+#include "runtime/stages.h"
 #include "runtime/weights.h"
 
 /* An update by gradient descent that a backward pass makes on its way; see call_descend.c. */
@@ -61,8 +62,10 @@ struct bdag_engine {
   double *batch_loss;    /* [tiles · tile], for those callbacks */
   uint32_t *loss_column; /* [most vertices of a term] 0, 1, 2, … */
   bdag_scheduler scheduler;
+  bdag_stages stages[2]; /* forward, backward: instead of the scheduler where there are any */
   bdag_meeting meeting[BDAG_MEETINGS];
   double tile_seconds[2], team_seconds, foreign; /* estimates for the choice of the axis */
+  int mostly_lists;
   uint32_t patience;           /* turns to spin for other threads before sleeping */
   struct bdag_trace *trace;    /* NULL: nothing is recorded */
   struct bdag_trace *attached; /* whether or not it is recording */
@@ -136,6 +139,9 @@ void *bdag_engine_scratch(const bdag_engine *engine);
 double bdag_team_seconds(const bdag_context *context, uint32_t threads);
 /* What the choice of the axis needs to know of the plan and the machine. */
 void bdag_engine_estimate(bdag_engine *engine);
+/* Shares tasks out once and for all where that is quicker than to balance them. Returns 0, −1 when out of
+ * memory. */
+int bdag_engine_share_tasks(bdag_engine *engine);
 /* The axis of a pass over this many tiles. */
 bdag_axis bdag_engine_choose_axis(const bdag_engine *engine, uint64_t tiles, int backward);
 /* Gradient buffers that an engine should have, and those that a pass on an axis fills. */

@@ -125,13 +125,9 @@ static void weigh_members(population *p) {
 }
 
 static int worth_a_team(const population *p, uint32_t threads) {
-  const bdag_machine *machine = &p->context->machine;
   if (p->seconds < p->context->costs.team) return 0;
-  uint32_t cores = threads;
-  if (cores > machine->processors) cores = machine->processors;
-  if (cores > machine->quota) cores = machine->quota;
   const double shared =
-      bdag_team_seconds(p->context, threads) + fmax(p->seconds / cores, p->longest);
+      bdag_team_seconds(p->context, threads) + fmax(p->seconds / threads, p->longest);
   return shared < WORTHWHILE * p->seconds;
 }
 
@@ -267,6 +263,7 @@ static bdag_status run_population(bdag_member *members, uint64_t count,
   if (p.context == NULL) return count > 0 ? refuse_all(members, count) : BDAG_OK;
   p.threads = bdag_context_threads(p.context);
   if (p.options->threads != 0 && p.options->threads < p.threads) p.threads = p.options->threads;
+  p.threads = bdag_context_at_once(p.context, p.threads);
   if (allocate(&p) != 0) return BDAG_ERROR_OUT_OF_MEMORY;
   bdag_status status = run(&p);
   bdag_free(p.context, p.seen);

@@ -53,10 +53,7 @@ void bdag_scheduler_destroy(bdag_scheduler *s, const bdag_context *context) {
 }
 
 uint32_t bdag_scheduler_patience(const bdag_context *context, uint32_t threads) {
-  const bdag_machine *machine = &context->machine;
-  const uint32_t processors =
-      machine->quota < machine->processors ? machine->quota : machine->processors;
-  return threads > processors ? 1 : BDAG_PATIENCE;
+  return threads > bdag_context_at_once(context, threads) ? 1 : BDAG_PATIENCE;
 }
 
 static inline uint32_t next_of(const bdag_scheduler *s, uint32_t task) {

@@ -127,11 +127,40 @@ Test(predict, tiles_are_shared_out_whole) {
   assert_near(bench_predict(&model, 8, 12.0).seconds, 11.5 / 8 + 0.5);
 }
 
+/* 10 % more work, shared by two: 11 / 2 in two tiles; 1.1 · (10 − 2) / 2 + 2.2 and the burden of 1. */
+Test(predict, work_grows_on_several_threads) {
+  bench_model_pass pass = {
+      .work = 10.0, .span = 2.0, .burdened_span = 3.0, .tiles = 2, .inflation = 1.1};
+  const bench_model model = {.pass_count = 1, .passes = &pass};
+  assert_near(bench_predict(&model, 1, 10.0).seconds, 10.0);
+  assert_near(bench_predict(&model, 2, 10.0).seconds, 5.5);
+  pass.tiles = 0;
+  assert_near(bench_predict(&model, 2, 10.0).seconds, 4.4 + 2.2 + 1.0);
+}
+
 Test(predict, passes_follow_each_other) {
   bench_model_pass passes[] = {{.work = 10.0, .span = 1.0, .burdened_span = 1.0},
                                {.serial = 1, .work = 3.0, .span = 1.0, .burdened_span = 1.0}};
   const bench_model model = {.pass_count = 2, .passes = passes};
   assert_near(bench_predict(&model, 3, 13.0).seconds, 4.0 + 3.0);
+}
+
+/* Three networks of 2, 3 and 7 seconds. */
+Test(predict, networks_of_a_population_do_not_wait_for_each_other) {
+  bench_model_pass passes[] = {
+      {.serial = 1, .work = 1.0, .span = 1.0}, {.serial = 1, .work = 1.0, .span = 1.0},
+      {.serial = 1, .work = 2.0, .span = 1.0}, {.serial = 1, .work = 1.0, .span = 0.5},
+      {.serial = 1, .work = 3.0, .span = 2.0}, {.serial = 1, .work = 4.0, .span = 0.5}};
+  bench_model model = {.pass_count = 6, .passes_each = 2, .passes = passes};
+  assert_near(bench_model_span(&model), 7.0);
+  assert_near(bench_predict(&model, 1, 12.0).seconds, 12.0);
+  assert_near(bench_predict(&model, 2, 12.0).seconds, 7.0);
+  cr_assert(bench_predict(&model, 100, 12.0).limit == BENCH_LIMIT_SPAN);
+  passes[5].work = 1.0;
+  assert_near(bench_predict(&model, 2, 9.0).seconds, 4.5);
+  cr_assert(bench_predict(&model, 2, 9.0).limit == BENCH_LIMIT_WORK);
+  model.passes_each = 0;
+  assert_near(bench_model_span(&model), 6.0);
 }
 
 Test(predict, one_thread_takes_what_was_measured) {

@@ -61,11 +61,15 @@ static int shy_derivative(void *user, bdag_type type, double parameter, size_t c
   return 0;
 }
 
+/* Teams are never larger than the machine. */
+static const char *machine = "core:8 pu:1";
+
 static bdag_context *make_context(uint32_t threads, zoo *z) {
   const bdag_activation_functions functions = {shy_value, shy_derivative, NULL};
   bdag_context_options options = BDAG_CONTEXT_OPTIONS_INIT;
   bdag_context *context;
   options.threads = threads;
+  options.synthetic = machine;
   options.oversubscribe = 1;
   ok(bdag_context_create(&context, &options, NULL));
   ok(bdag_context_register_activation(context, "shy", &functions, &z->shy, NULL));
@@ -300,6 +304,17 @@ Test(population, is_taken_over_from_a_thread_that_sleeps) {
   watch = sleep_once;
   ok(bdag_population_forward(z->members, 12, NULL));
   cr_assert_eq(atomic_load(&finished_meanwhile), 11);
+  watch = NULL;
+  close_zoo(z);
+}
+
+Test(population, takes_no_more_threads_than_can_run_at_once) {
+  machine = "core:2 pu:1";
+  zoo *z = open_parallel_zoo(16, 32);
+  for (uint32_t i = 0; i < 32; i++) make_shy(z, i, 0);
+  watch = see_thread;
+  ok(bdag_population_forward(z->members, 32, NULL));
+  cr_assert_eq(atomic_load(&threads_seen), 2);
   watch = NULL;
   close_zoo(z);
 }

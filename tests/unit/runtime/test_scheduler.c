@@ -10,6 +10,7 @@
 
 #include "runtime/meeting.h"
 #include "runtime/scheduler.h"
+#include "runtime/stages.h"
 
 enum { GRAPHS = 60, MOST_TASKS = 3000, SLEEP_TASKS = 400 };
 static const uint32_t team_sizes[] = {1, 2, 3, 4, 8, 16};
@@ -189,6 +190,53 @@ static uint32_t check_order(const bdag_context *context, uint32_t threads) {
   return wrong;
 }
 
+/* ---- Stages -------------------------------------------------------------------------------------- */
+
+static void run_stages(bdag_stages *stages, uint32_t team, const bdag_task_work *work) {
+  bdag_stages_prepare(stages);
+#pragma omp parallel num_threads((int)team)
+  bdag_stages_join(stages, (uint32_t)omp_get_thread_num(), (uint32_t)omp_get_num_threads(), work);
+}
+
+/* Shared out for `threads`, run by so many and by fewer. */
+static uint32_t check_stages_of(const bdag_context *context, const bdag_task_graph *graph,
+                                subject *s, uint32_t threads, double worth) {
+  const bdag_task_work work = {run_task, s};
+  bdag_task *task = calloc(graph->count + 1, sizeof *task);
+  uint64_t *expected = malloc((graph->count + 1) * sizeof *expected);
+  uint32_t wrong = count_wrong(NULL, s, 0, NULL);
+  memcpy(expected, s->journal.sum, graph->count * sizeof *expected);
+  for (uint32_t t = 0; t < graph->count; t++) task[t].edges = dice(100);
+  bdag_stages stages;
+  wrong += bdag_stages_create(&stages, context, graph, task, threads, worth) != 0;
+  wrong += graph->count > 0 && !(stages.share > 0.99 / threads && stages.share <= 1);
+  for (uint32_t team = threads; team > 0; team /= 2) {
+    memset(s->journal.runs, 0, graph->count * sizeof *s->journal.runs);
+    memset(s->journal.place, 0, graph->offset[graph->count] * sizeof *s->journal.place);
+    run_stages(&stages, team, &work);
+    for (uint32_t t = 0; t < graph->count; t++)
+      wrong += s->journal.runs[t] != 1 || s->journal.sum[t] != expected[t];
+  }
+  bdag_stages_destroy(&stages, context);
+  free(expected);
+  free(task);
+  return wrong;
+}
+
+static uint32_t check_stages(const bdag_context *context, uint32_t threads) {
+  static const double worths[] = {0, 100, 1000, 1e9};
+  uint32_t wrong = 0;
+  dice_state = 100 + threads;
+  for (int g = 0; g < GRAPHS / 2; g++) {
+    bdag_task_graph graph = random_graph();
+    subject s = subject_of(&graph);
+    wrong += check_stages_of(context, &graph, &s, threads, worths[g % 4]);
+    clear_subject(&s);
+    release_graph(&graph);
+  }
+  return wrong;
+}
+
 /* ---- Long tasks ---------------------------------------------------------------------------------- */
 
 typedef struct sleepers {
@@ -260,11 +308,17 @@ int main(int argc, char **argv) {
   options.threads = LARGEST_TEAM;
   if (bdag_context_create(&context, &options, NULL) != BDAG_OK) return 99;
   if (argc > 1 && strcmp(argv[1], "race") == 0) return plant_race(context);
-  printf("1..%d\n", TEAMS + 3);
+  printf("1..%d\n", 2 * TEAMS + 3);
   int number = 0, failures = 0;
   for (int t = 0; t < TEAMS; t++) {
     const uint32_t wrong = check_order(context, team_sizes[t]);
     printf("%s %d - %u threads: each task once, after its predecessors\n",
+           wrong == 0 ? "ok" : "not ok", ++number, team_sizes[t]);
+    failures += wrong > 0;
+  }
+  for (int t = 0; t < TEAMS; t++) {
+    const uint32_t wrong = check_stages(context, team_sizes[t]);
+    printf("%s %d - %u threads: the same, shared out once and for all\n",
            wrong == 0 ? "ok" : "not ok", ++number, team_sizes[t]);
     failures += wrong > 0;
   }

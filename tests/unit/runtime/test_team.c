@@ -162,6 +162,38 @@ static void *dirty_allocate(void *user, size_t size) {
 static void dirty_release(void *user, void *block) {
   free(block);
 }
+/* More threads than can run at once are taken only where the caller names the axis. */
+Test(team, of_an_engine_that_chooses_fits_the_machine) {
+  bdag_context_options options = BDAG_CONTEXT_OPTIONS_INIT;
+  bdag_context *context;
+  bdag_network *network;
+  bdag_plan *plan;
+  options.threads = 16;
+  options.oversubscribe = 1;
+  options.synthetic = "core:3 pu:1";
+  cr_assert_eq(bdag_context_create(&context, &options, NULL), BDAG_OK);
+  cr_assert_eq(bdag_network_create(&network, context, NULL), BDAG_OK);
+  cr_assert_eq(bdag_network_add_inputs(network, 1, NULL, NULL), BDAG_OK);
+  const bdag_output output = {.vertex = 0};
+  cr_assert_eq(bdag_network_set_outputs(network, 1, &output, NULL), BDAG_OK);
+  cr_assert_eq(bdag_plan_create(&plan, network, NULL, NULL), BDAG_OK);
+  for (int axis = BDAG_AXIS_AUTO; axis <= BDAG_AXIS_SERIAL; axis++)
+    for (uint32_t asked = 0; asked < 20; asked++) {
+      bdag_engine_options wanted = BDAG_ENGINE_OPTIONS_INIT;
+      bdag_engine *engine;
+      wanted.axis = (bdag_axis)axis;
+      wanted.threads = asked;
+      cr_assert_eq(bdag_engine_create(&engine, plan, &wanted, NULL), BDAG_OK);
+      bdag_engine_info info = {.size = sizeof info};
+      cr_assert_eq(bdag_engine_describe(engine, &info), BDAG_OK);
+      const uint32_t most = axis == BDAG_AXIS_AUTO ? 3 : axis == BDAG_AXIS_SERIAL ? 1 : 16;
+      cr_expect_eq(info.threads, asked > 0 && asked < most ? asked : most);
+      bdag_engine_destroy(engine);
+    }
+  bdag_plan_release(plan);
+  bdag_network_destroy(network);
+  bdag_context_destroy(context);
+}
 
 Test(touch, everything_is_zero) {
   static const struct {
