@@ -44,7 +44,7 @@ uint32_t bdag_groups_of_pass(const bdag_engine *engine, bdag_axis axis) {
  * for one. */
 #define FOREIGN_DENSE  1.03
 #define FOREIGN_LISTS  1.7
-#define FOREIGN_STAGES 1.25
+#define FOREIGN_STAGES 1.75
 /* Of the team's costs, those of a meeting. */
 #define MEETING 0.1
 /* A team must gain that share, or the calling thread works alone. */

@@ -7,14 +7,14 @@
 #include "runtime/scheduler.h"
 
 /* Stages that a thread has done. A cache line each. */
-typedef struct bdag_progress {
+typedef struct bdag_stage_count {
   _Alignas(64) _Atomic uint32_t stages;
-} bdag_progress;
+} bdag_stage_count;
 
 typedef struct bdag_stages {
   uint32_t count, threads;
   uint32_t *first; /* [count · threads + 1] first task of each thread in each stage */
-  bdag_progress *progress;
+  bdag_stage_count *progress;
   double share; /* of the work, what the busiest thread has, summed over the stages */
   uint32_t patience;
 } bdag_stages;
