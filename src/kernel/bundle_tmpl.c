@@ -108,8 +108,8 @@ INLINE void dot_block(const bdag_bundle_job *job, uint32_t k, const int rows,
   __builtin_prefetch((const void *)address_after(job->gradient, (size_t)k * rows + GRADIENTS_AHEAD),
                      1, 3);
   for (uint32_t tile = 0; tile < job->tiles; tile++) {
-    const real *out = (const real *)job->out + tile * job->tile_step;
-    const real *in_grad = (const real *)job->in_grad + tile * job->tile_step;
+    const real *out = (const real *)job->out + tile * job->out_tile_step;
+    const real *in_grad = (const real *)job->in_grad + tile * job->grad_tile_step;
     const size_t count = tile + 1 == job->tiles ? job->last_count : job->count;
     const real *source[BDAG_BUNDLE_ROWS], *target[DOTS / 2];
     for (int i = 0; i < rows; i++) source[i] = out + job->row[i] * job->row_stride;

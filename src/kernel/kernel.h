@@ -127,7 +127,8 @@ typedef struct bdag_bundle_job {
   uint64_t row_limit;        /* entries of `row` that may be looked at, to prefetch */
   const void *out, *in_grad; /* of the first tile */
   void *out_grad;
-  size_t row_stride, tile_step; /* elements from row to row, and from tile to tile */
+  size_t row_stride;                    /* elements from row to row */
+  size_t out_tile_step, grad_tile_step; /* and from tile to tile */
   uint32_t tiles;
   size_t count, last_count; /* elements a row, and in the last tile */
   int from_zero, accumulate;

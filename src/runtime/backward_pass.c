@@ -7,6 +7,29 @@
 #include "network/activation.h"
 #include "runtime/step.h"
 
+/* Where rows begin that are moved by so many. Row 0 itself may lie outside of the buffer then. */
+static inline char *moved(char *rows, int64_t by, size_t row_bytes) {
+  return (char *)((uintptr_t)rows + (uintptr_t)by * row_bytes);
+}
+
+static bdag_step backward_step(bdag_engine *engine, const bdag_grad_task *places, uint64_t tile) {
+  bdag_step step = step_of(engine, tile);
+  char *out_grad = bdag_grad_rows(engine, engine->out_grad, tile);
+  step.grad = bdag_grad_rows(engine, engine->in_grad, tile);
+  step.out_grad = moved(out_grad, places->own, step.row_bytes);
+  step.in_grad = moved(step.grad, places->own, step.row_bytes);
+  step.listed_grad = moved(step.grad, places->listed, step.row_bytes);
+  step.places = places;
+  return step;
+}
+
+/* in_grad as far as a panel's targets are concerned. */
+static inline char *panel_grad(const bdag_step *step, uint32_t panel) {
+  const bdag_engine *engine = step->engine;
+  const int64_t by = bdag_moves_grad(engine) ? engine->places.panel[panel] : 0;
+  return moved(step->grad, by, step->row_bytes);
+}
+
 static void pull_without_padding(const bdag_step *step, const bdag_pull_group *group) {
   const bdag_plan *plan = step->plan;
   for (uint32_t r = 0; r < group->rows; r++) {
@@ -19,7 +42,7 @@ static void pull_without_padding(const bdag_step *step, const bdag_pull_group *g
         const bdag_panel *panel = &plan->panel[term->panel];
         if (!is_hole(plan, panel->hole, panel->holes, slot))
           add_term(step, target, slots_from(step->engine, slot), plan->iota + term->successor + k,
-                   step->in_grad);
+                   panel_grad(step, term->panel));
       }
     }
   }
@@ -29,7 +52,8 @@ static void pull_without_padding(const bdag_step *step, const bdag_pull_group *g
 static int padding_leaks(const bdag_step *step, const bdag_pull_group *group) {
   for (uint32_t i = 0; i < group->terms; i++) {
     const bdag_pull_term *term = &step->plan->term[group->term + i];
-    const char *in_grad = step->in_grad + term->successor * step->row_bytes;
+    const char *in_grad =
+        panel_grad(step, term->panel) + term->successor * step->row_bytes;
     if (step->plan->panel[term->panel].holes > 0 && !rows_finite(step, in_grad, term->successors))
       return 1;
   }
@@ -46,7 +70,7 @@ static void pull_group(const bdag_step *step, const bdag_pull_group *group) {
     return;
   }
   const uint32_t *rows = plan->sweep_row + group->first;
-  const uint64_t limit = plan->swept - group->first;
+  const uint64_t limit = step->places->row_limit - group->first;
   int padded = 0;
   for (uint32_t i = 0; i < group->terms; i++) {
     const bdag_pull_term *term = &plan->term[group->term + i];
@@ -57,7 +81,7 @@ static void pull_group(const bdag_step *step, const bdag_pull_group *group) {
         .source = plan->iota + term->successor,
         .sources = term->successors,
         .targets = group->rows,
-        .rows = step->in_grad,
+        .rows = panel_grad(step, term->panel),
         .row_stride = engine->tile,
         .target = step->out_grad,
         .target_row = rows,
@@ -75,11 +99,12 @@ static void pull_group(const bdag_step *step, const bdag_pull_group *group) {
   }
 }
 
-/* Sums over the samples with c_s ≠ 0 only, so that what the others hold cannot spread. */
-static double masked_dot(const bdag_step *step, uint32_t target, uint32_t source) {
+/* Sums over the samples with c_s ≠ 0 only, so that what the others hold cannot spread. `grad`: in_grad. */
+static double masked_dot(const bdag_step *step, const char *grad, uint32_t target,
+                         uint32_t source) {
   const double *weight = step->engine->sample_weight + step->tile * step->engine->tile;
   const uint64_t samples = bdag_tile_samples(step->engine, step->tile);
-  const char *in_grad = step->in_grad + target * step->row_bytes;
+  const char *in_grad = grad + target * step->row_bytes;
   const char *out = step->out + source * step->row_bytes;
   double sum = 0;
   for (uint64_t s = 0; s < samples; s++) {
@@ -108,7 +133,8 @@ static void masked_sweep(const bdag_step *step, const bdag_sweep_group *group, c
   uint64_t slot = group->slot;
   for (uint64_t i = group->first; i < group->first + group->rows; i++)
     for (uint64_t e = plan->sweep_offset[i]; e < plan->sweep_offset[i + 1]; e++)
-      put(step, gradient, slot++, masked_dot(step, plan->sweep_successor[e], plan->sweep_row[i]),
+      put(step, gradient, slot++,
+          masked_dot(step, step->listed_grad, plan->sweep_successor[e], plan->sweep_row[i]),
           accumulate);
 }
 
@@ -125,16 +151,16 @@ static void sweep_group(const bdag_step *step, const bdag_sweep_group *group, ch
       .offset = plan->sweep_offset + group->first,
       .row = plan->sweep_row + group->first,
       .rows = group->rows,
-      .row_limit = plan->swept - group->first,
+      .row_limit = step->places->row_limit - group->first,
       .out = step->out,
-      .in_grad = step->in_grad,
+      .in_grad = step->listed_grad,
       .out_grad = pulls ? step->out_grad : NULL,
       .row_stride = engine->tile,
       .count = step->lanes,
       .from_zero = group->from_zero,
       .accumulate = accumulate,
       .ahead = engine->ahead,
-      .limit = plan->live_entries,
+      .limit = step->places->entry_limit,
   };
   if (pulls || !masked) engine->kernels->sweep(&job);
   if (masked) masked_sweep(step, group, gradient, accumulate);
@@ -151,12 +177,13 @@ static bdag_bundle_job bundle_job(const bdag_step *step, const bdag_bundle *bund
       .row = plan->sweep_row + bundle->first,
       .successors = bundle->successors,
       .rows = bundle->rows,
-      .row_limit = plan->swept - bundle->first,
+      .row_limit = step->places->row_limit - bundle->first,
       .out = step->out,
-      .in_grad = step->in_grad,
+      .in_grad = step->listed_grad,
       .out_grad = step->out_grad,
       .row_stride = engine->tile,
-      .tile_step = (size_t)plan->rows * engine->tile,
+      .out_tile_step = (size_t)plan->rows * engine->tile,
+      .grad_tile_step = (size_t)engine->grad_rows * engine->tile,
       .tiles = 1,
       .count = step->lanes,
       .last_count = step->lanes,
@@ -172,7 +199,7 @@ static void pull_bundle_without_padding(const bdag_step *step, const bdag_bundle
       const uint64_t slot = bundle->slot + (uint64_t)k * bundle->rows + r;
       if (!is_hole(plan, bundle->hole, bundle->holes, slot))
         add_term(step, target, slots_from(step->engine, slot),
-                 plan->sweep_successor + bundle->entry + k, step->in_grad);
+                 plan->sweep_successor + bundle->entry + k, step->listed_grad);
     }
   }
 }
@@ -190,7 +217,7 @@ static void masked_bundle(const bdag_step *step, const bdag_bundle *bundle, char
   for (uint32_t k = 0; k < bundle->successors; k++)
     for (uint32_t r = 0; r < bundle->rows; r++)
       put(step, gradient, bundle->slot + (uint64_t)k * bundle->rows + r,
-          masked_dot(step, plan->sweep_successor[bundle->entry + k],
+          masked_dot(step, step->listed_grad, plan->sweep_successor[bundle->entry + k],
                      plan->sweep_row[bundle->first + r]),
           accumulate);
 }
@@ -210,10 +237,11 @@ static uint64_t whole_tiles(const bdag_engine *engine, uint64_t first_tile, uint
   return tiles;
 }
 
-static void bundle_gradients(bdag_engine *engine, const bdag_bundle *bundle, uint64_t first_tile,
-                             uint64_t tiles, char *gradient, int accumulate) {
+static void bundle_gradients(bdag_engine *engine, const bdag_grad_task *places,
+                             const bdag_bundle *bundle, uint64_t first_tile, uint64_t tiles,
+                             char *gradient, int accumulate) {
   for (uint64_t done = 0; done < tiles;) {
-    const bdag_step step = step_of(engine, first_tile + done);
+    const bdag_step step = backward_step(engine, places, first_tile + done);
     const uint64_t some = whole_tiles(engine, first_tile + done, tiles - done);
     if (some == 0) {
       masked_bundle(&step, bundle, gradient, accumulate || done > 0);
@@ -320,33 +348,34 @@ static void unbundled_group(const bdag_step *step, const bdag_sweep_group *group
 }
 
 /* What the rows of one bundle share stays in L1 from the pulls to the gradients. */
-static void bundled_group(bdag_engine *engine, const bdag_sweep_group *group, uint64_t first_tile,
-                          uint64_t tiles, char *gradient, int accumulate, int pulls) {
+static void bundled_group(bdag_engine *engine, const bdag_grad_task *places,
+                          const bdag_sweep_group *group, uint64_t first_tile, uint64_t tiles,
+                          char *gradient, int accumulate, int pulls) {
   for (uint32_t i = group->bundle; i < group->bundle + group->bundles; i++) {
     const bdag_bundle *bundle = &engine->plan->bundle[i];
     prefetch_read(engine->plan->hole + bundle->hole, bundle->holes * sizeof *engine->plan->hole);
     for (uint64_t tile = first_tile; pulls && tile < first_tile + tiles; tile++) {
-      const bdag_step step = step_of(engine, tile);
+      const bdag_step step = backward_step(engine, places, tile);
       pull_bundle(&step, bundle, group->from_zero);
     }
-    bundle_gradients(engine, bundle, first_tile, tiles, gradient, accumulate);
+    bundle_gradients(engine, places, bundle, first_tile, tiles, gradient, accumulate);
   }
 }
 
-static void backward_rows(bdag_engine *engine, const bdag_task *task, uint64_t first_tile,
-                          uint64_t tiles, char *gradient, int accumulate) {
+static void backward_rows(bdag_engine *engine, const bdag_grad_task *places, const bdag_task *task,
+                          uint64_t first_tile, uint64_t tiles, char *gradient, int accumulate) {
   const bdag_plan *plan = engine->plan;
   const int pulls = !task->is_input || (engine->options.keep & BDAG_KEEP_INPUT_GRAD);
   for (uint64_t tile = first_tile; pulls && tile < first_tile + tiles; tile++) {
-    const bdag_step step = step_of(engine, tile);
+    const bdag_step step = backward_step(engine, places, tile);
     for (uint32_t i = 0; i < task->pulls; i++) pull_group(&step, &plan->pull[task->pull + i]);
   }
   for (uint32_t i = task->first; i < task->first + task->count; i++) {
     const bdag_sweep_group *group = &plan->sweep[i];
     if (group->bundles > 0)
-      bundled_group(engine, group, first_tile, tiles, gradient, accumulate, pulls);
+      bundled_group(engine, places, group, first_tile, tiles, gradient, accumulate, pulls);
     for (uint64_t tile = first_tile; tile < first_tile + tiles; tile++) {
-      const bdag_step step = step_of(engine, tile);
+      const bdag_step step = backward_step(engine, places, tile);
       const int adds = accumulate || tile > first_tile;
       if (group->bundles == 0) unbundled_group(&step, group, gradient, adds, pulls);
       if (!group->continues) finish_group(&step, task, group, gradient, adds, pulls);
@@ -354,12 +383,14 @@ static void backward_rows(bdag_engine *engine, const bdag_task *task, uint64_t f
   }
 }
 
-static void masked_panel(const bdag_step *step, const bdag_panel *panel, char *gradient,
-                         int accumulate) {
+static void masked_panel(const bdag_step *step, uint32_t number, char *gradient, int accumulate) {
+  const bdag_panel *panel = &step->plan->panel[number];
+  const char *in_grad = panel_grad(step, number);
   for (uint32_t k = 0; k < panel->sources; k++)
     for (uint32_t r = 0; r < panel->targets; r++)
       put(step, gradient, panel->slot + (uint64_t)k * panel->step + r,
-          masked_dot(step, panel->row + r, step->plan->source[panel->list + k]), accumulate);
+          masked_dot(step, in_grad, panel->row + r, step->plan->source[panel->list + k]),
+          accumulate);
 }
 
 /* Dot products then take up to a third less time: the transposed form works in whole vectors of targets. */
@@ -368,10 +399,10 @@ static int is_small(const bdag_panel *panel) {
 }
 
 /* Weight gradients of a dense panel over `tiles` tiles, none of which holds left-out samples. */
-static void panel_gradients(const bdag_step *step, const bdag_panel *panel, uint64_t tiles,
-                            char *gradient, int accumulate) {
+static void panel_gradients(const bdag_step *step, uint32_t number, uint64_t tiles, char *gradient,
+                            int accumulate) {
   bdag_engine *engine = step->engine;
-  const size_t tile_step = (size_t)step->plan->rows * engine->tile;
+  const bdag_panel *panel = &step->plan->panel[number];
   const bdag_weight_grad_job job = {
       .gradient = gradient + panel->slot * engine->element,
       .source_step = panel->step,
@@ -380,10 +411,10 @@ static void panel_gradients(const bdag_step *step, const bdag_panel *panel, uint
       .source_limit = step->plan->sources - panel->list,
       .targets = panel->targets,
       .rows = step->out,
-      .target = step->in_grad + panel->row * step->row_bytes,
+      .target = panel_grad(step, number) + panel->row * step->row_bytes,
       .row_stride = engine->tile,
-      .out_tile_step = tile_step,
-      .grad_tile_step = tile_step,
+      .out_tile_step = (size_t)step->plan->rows * engine->tile,
+      .grad_tile_step = (size_t)engine->grad_rows * engine->tile,
       .tiles = (uint32_t)tiles,
       .count = engine->tile,
       .last_count = bdag_tile_lanes(engine, step->tile + tiles - 1),
@@ -396,19 +427,20 @@ static void panel_gradients(const bdag_step *step, const bdag_panel *panel, uint
     engine->kernels->weight_grad(&job);
 }
 
-static void backward_panels(bdag_engine *engine, const bdag_task *task, uint64_t first_tile,
-                            uint64_t tiles, char *gradient, int accumulate) {
+static void backward_panels(bdag_engine *engine, const bdag_grad_task *places,
+                            const bdag_task *task, uint64_t first_tile, uint64_t tiles,
+                            char *gradient, int accumulate) {
   for (uint32_t p = task->first; p < task->first + task->count; p++) {
     const bdag_panel *panel = &engine->plan->panel[p];
     for (uint64_t done = 0; done < tiles;) {
-      const bdag_step step = step_of(engine, first_tile + done);
+      const bdag_step step = backward_step(engine, places, first_tile + done);
       const uint64_t rest = tiles - done;
       const uint64_t some = whole_tiles(engine, first_tile + done,
                                         rest < engine->chunk_tiles ? rest : engine->chunk_tiles);
       if (some > 0)
-        panel_gradients(&step, panel, some, gradient, accumulate || done > 0);
+        panel_gradients(&step, p, some, gradient, accumulate || done > 0);
       else
-        masked_panel(&step, panel, gradient, accumulate || done > 0);
+        masked_panel(&step, p, gradient, accumulate || done > 0);
       done += some > 0 ? some : 1;
     }
     zero_holes(engine, panel->hole, panel->holes, gradient);
@@ -418,16 +450,24 @@ static void backward_panels(bdag_engine *engine, const bdag_task *task, uint64_t
   }
 }
 
+/* Without shifts everything ahead may be looked at. */
+static bdag_grad_task places_of(const bdag_engine *engine, uint32_t task) {
+  if (bdag_moves_grad(engine)) return engine->places.task[task];
+  return (bdag_grad_task){.row_limit = engine->plan->swept,
+                          .entry_limit = engine->plan->live_entries};
+}
+
 static void backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles,
                           uint32_t group, int accumulate) {
   const bdag_plan *plan = engine->plan;
   const bdag_task *work = &plan->backward_task[task];
+  const bdag_grad_task places = places_of(engine, task);
   char *gradient = bdag_gradient_of(engine, group);
   if (work->kind == BDAG_TASK_PANELS) {
-    backward_panels(engine, work, first_tile, tiles, gradient, accumulate);
+    backward_panels(engine, &places, work, first_tile, tiles, gradient, accumulate);
     return;
   }
-  backward_rows(engine, work, first_tile, tiles, gradient, accumulate);
+  backward_rows(engine, &places, work, first_tile, tiles, gradient, accumulate);
   if (work->count > 0 && bdag_descends_after(engine, first_tile, tiles)) {
     const bdag_sweep_group *first = &plan->sweep[work->first], *last = first + work->count - 1;
     bdag_descend_slots(engine, first->slot, last->slot + last->slots - first->slot,

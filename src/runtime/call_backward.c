@@ -77,9 +77,7 @@ static bdag_status backward(bdag_engine *engine, const bdag_weights *weights,
   engine->weights = weights;
   engine->accumulate = options->accumulate && engine->has_gradient;
   engine->pass_groups = bdag_groups_of_pass(engine, axis);
-  engine->reuses_grad =
-      axis != BDAG_AXIS_VERTICES &&
-      !(engine->options.keep & (BDAG_KEEP_OUT_GRAD | BDAG_KEEP_IN_GRAD | BDAG_KEEP_INPUT_GRAD));
+  engine->reuses_grad = axis != BDAG_AXIS_VERTICES && !(engine->options.keep & BDAG_KEEPS_GRAD);
   const bdag_exchange exchange = {.targets = options->targets, .want_grad = 1};
   bdag_drive_backward(engine, axis, &exchange);
   status = (bdag_status)atomic_load(&engine->status);

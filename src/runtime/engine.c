@@ -1,6 +1,7 @@
 /* Engines: buffers for passes over a plan. After creation nothing is allocated.
  * May include plan and below. */
 #include <omp.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -53,25 +54,48 @@ static void *claim_shared(bdag_engine *engine, uint64_t count, uint64_t size) {
   return bdag_allocate_touched(engine->context, count, size, engine->options.threads);
 }
 
+/* Whether no pass runs tasks of several depths at once. */
+static int keeps_order(const bdag_engine *engine) {
+  return engine->options.threads == 1 || engine->options.axis == BDAG_AXIS_TILES;
+}
+
+static int allocate_grad_rows(bdag_engine *engine) {
+  const bdag_plan *plan = engine->plan;
+  const uint32_t keep = engine->options.keep;
+  const uint64_t row = (uint64_t)engine->tile * engine->element;
+  uint64_t tiles = engine->tiles;
+  engine->groups = bdag_engine_choose_groups(engine);
+  engine->grad_rows = plan->rows;
+  if (!(keep & BDAG_KEEPS_GRAD)) {
+    const uint64_t reused = (uint64_t)engine->groups * engine->chunk_tiles;
+    if (bdag_grad_places_create(&engine->places, plan)) return 1;
+    engine->bytes += engine->places.bytes;
+    engine->grad_by_group = keeps_order(engine) && reused < tiles;
+    if (engine->grad_by_group) tiles = reused;
+    if (keeps_order(engine) && engine->places.rows > 0) engine->grad_rows = engine->places.rows;
+  }
+  engine->out_grad = claim_shared(engine, tiles * engine->grad_rows, row);
+  engine->in_grad = (keep & BDAG_KEEP_OUT_GRAD)
+                        ? claim_shared(engine, tiles * engine->grad_rows, row)
+                        : engine->out_grad;
+  return engine->out_grad == NULL || engine->in_grad == NULL;
+}
+
 static int allocate_rows(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
   const uint32_t keep = engine->options.keep;
-  const uint64_t row = (uint64_t)engine->tile * engine->element, all = engine->tiles * plan->rows;
-  engine->out = claim_shared(engine, all, row);
+  const uint64_t row = (uint64_t)engine->tile * engine->element;
+  engine->out = claim_shared(engine, engine->tiles * plan->rows, row);
   engine->in_full = (keep & BDAG_KEEP_IN) != 0;
   engine->in_rows = engine->in_full ? plan->rows - plan->first_neuron : plan->in_rows;
   engine->in = claim_shared(engine, engine->tiles * engine->in_rows, row);
   int failed = engine->out == NULL || engine->in == NULL || bdag_single_create(engine) != 0;
-  if (!plan->has_loss) return failed;
-  engine->out_grad = claim_shared(engine, all, row);
-  engine->in_grad = (keep & BDAG_KEEP_OUT_GRAD) ? claim_shared(engine, all, row) : engine->out_grad;
-  return failed || engine->out_grad == NULL || engine->in_grad == NULL;
+  return failed || (plan->has_loss && allocate_grad_rows(engine));
 }
 
 static int allocate_gradients(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
   if (!plan->has_loss) return 0;
-  engine->groups = bdag_engine_choose_groups(engine);
   /* in direct plans it may change places with the state of weights */
   engine->gradient =
       claim(engine, plan->indirect ? plan->slot_count : plan->state_count, engine->element);
@@ -222,6 +246,8 @@ bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,
   made->tile = choose_tile(made);
   made->tiles = (options->max_batch + made->tile - 1) / made->tile;
   choose_chunks(made);
+  if (getenv("CT")) made->chunk_tiles = (uint32_t)atoi(getenv("CT"));
+  if (getenv("FT")) made->forward_tiles = (uint32_t)atoi(getenv("FT"));
   if (plan->mean_reach * made->tile * made->element > plan->context->machine.l2 / 4)
     made->ahead = PREFETCH_AHEAD;
   made->patience = bdag_scheduler_patience(made->context, made->options.threads);
@@ -253,6 +279,7 @@ void bdag_engine_destroy(bdag_engine *engine) {
   bdag_free(context, engine->single_in);
   if (engine->in_grad != engine->out_grad) bdag_free(context, engine->in_grad);
   bdag_free(context, engine->out_grad);
+  bdag_grad_places_destroy(&engine->places, context);
   if (engine->state_gradient != engine->gradient) bdag_free(context, engine->state_gradient);
   bdag_free(context, engine->gradient);
   bdag_free(context, engine->more_gradients);

@@ -6,6 +6,7 @@
 #ifndef BDAG_RUNTIME_ENGINE_INTERNAL_H
 #define BDAG_RUNTIME_ENGINE_INTERNAL_H
 
+#include "runtime/grad_places.h"
 #include "runtime/meeting.h"
 #include "runtime/scheduler.h"
 #include "runtime/stages.h"
@@ -17,6 +18,9 @@ typedef struct bdag_descent {
   double rate, decay;
   _Atomic int broken; /* something is not finite */
 } bdag_descent;
+
+/* Kept gradients of rows lie in places of their own. */
+#define BDAG_KEEPS_GRAD (BDAG_KEEP_OUT_GRAD | BDAG_KEEP_IN_GRAD | BDAG_KEEP_INPUT_GRAD)
 
 /* Places of a pass where the threads wait for each other. */
 #define BDAG_MEETINGS 2
@@ -37,6 +41,9 @@ struct bdag_engine {
   uint64_t bytes;
 
   char *out, *in, *out_grad, *in_grad; /* in_grad may be out_grad; in NULL without rows to keep */
+  bdag_grad_places places;             /* of passes that reuse those of gradients */
+  uint32_t grad_rows;                  /* rows of out_grad and in_grad a tile */
+  int grad_by_group; /* only a chunk of tiles of each gradient buffer has room for gradients */
   bdag_single_step *single_step;       /* NULL: there is no pass of one sample */
   uint64_t single_steps;
   uint32_t single_threads, single_stages; /* 1 thread: there are no stages */
@@ -73,7 +80,7 @@ struct bdag_engine {
   /* the pass that runs, or the last one: not on the cache line of the estimates, which others read */
   _Alignas(64) const bdag_weights *weights;
   uint64_t batch, batch_tiles;
-  int reuses_grad; /* see bdag_grad_tile */
+  int reuses_grad; /* see bdag_grad_tile and grad_places.h */
   uint32_t pass_groups, pass_threads;
   uint32_t claimed;                /* threads taken out of the context's budget */
   int forward_done, backward_done; /* by the last pass */
@@ -108,7 +115,18 @@ static inline uint64_t bdag_grad_tile(const bdag_engine *engine, uint64_t tile) 
   if (!engine->reuses_grad) return tile;
   const uint64_t groups = engine->pass_groups, tiles = engine->batch_tiles;
   const uint64_t group = ((tile + 1) * groups - 1) / tiles, begin = group * tiles / groups;
-  return begin + (tile - begin) % engine->chunk_tiles;
+  const uint64_t first = engine->grad_by_group ? group * engine->chunk_tiles : begin;
+  return first + (tile - begin) % engine->chunk_tiles;
+}
+
+/* First row of a tile's gradients. */
+static inline char *bdag_grad_rows(const bdag_engine *engine, char *rows, uint64_t tile) {
+  return bdag_tile_rows(engine, rows, bdag_grad_tile(engine, tile), engine->grad_rows);
+}
+
+/* Whether rows of gradients lie where `places` says. */
+static inline int bdag_moves_grad(const bdag_engine *engine) {
+  return engine->reuses_grad && engine->places.rows > 0;
 }
 
 static inline int bdag_engine_failed(const bdag_engine *engine) {

@@ -4,6 +4,16 @@
 
 #include "runtime/trace_internal.h"
 
+/* Where a term's rows of out_grad lie, or those of N_loss for the number of terms. */
+static const uint32_t *grad_rows_of(const bdag_engine *engine, uint32_t term) {
+  const bdag_plan *plan = engine->plan;
+  if (!bdag_moves_grad(engine))
+    return term < plan->loss_count ? plan->loss[term].row : plan->loss_row;
+  const uint32_t *rows = engine->places.loss_row;
+  for (uint32_t t = 0; t < term; t++) rows += plan->loss[t].vertex_count;
+  return rows;
+}
+
 /* to[i] += factor_s · λ · from[i] for the samples that count. */
 static void add_scaled(const bdag_engine *engine, char *to, const char *from, double lambda,
                        const double *factor, uint64_t samples) {
@@ -23,9 +33,10 @@ static void add_losses(double *to, const double *from, double lambda, const doub
 }
 
 /* A user's loss on one tile: its rows are put side by side first. */
-static void registered_tile(bdag_engine *engine, const bdag_plan_loss *loss, uint64_t tile,
-                            int want_grad) {
+static void registered_tile(bdag_engine *engine, uint32_t term, uint64_t tile, int want_grad) {
   const bdag_plan *plan = engine->plan;
+  const bdag_plan_loss *loss = &plan->loss[term];
+  const uint32_t *grad_row = grad_rows_of(engine, term);
   const size_t row_bytes = engine->tile * engine->element;
   const uint64_t first = tile * engine->tile, samples = bdag_tile_samples(engine, tile);
   const char *rows = bdag_tile_rows(engine, engine->out, tile, plan->rows);
@@ -55,16 +66,15 @@ static void registered_tile(bdag_engine *engine, const bdag_plan_loss *loss, uin
   }
   add_losses(engine->sample_loss + first, losses, loss->weight, engine->factor + first, samples);
   if (!want_grad) return;
-  char *out_grad =
-      bdag_tile_rows(engine, engine->out_grad, bdag_grad_tile(engine, tile), plan->rows);
+  char *out_grad = bdag_grad_rows(engine, engine->out_grad, tile);
   for (uint32_t i = 0; i < loss->vertex_count; i++)
-    add_scaled(engine, out_grad + loss->row[i] * row_bytes, grad + i * row_bytes, loss->weight,
+    add_scaled(engine, out_grad + grad_row[i] * row_bytes, grad + i * row_bytes, loss->weight,
                engine->factor + first, samples);
 }
 
-static void built_in_tile(bdag_engine *engine, const bdag_plan_loss *loss, uint64_t tile,
-                          int want_grad) {
+static void built_in_tile(bdag_engine *engine, uint32_t term, uint64_t tile, int want_grad) {
   const bdag_plan *plan = engine->plan;
+  const bdag_plan_loss *loss = &plan->loss[term];
   const size_t row_bytes = engine->tile * engine->element;
   const uint64_t first = tile * engine->tile;
   const char *targets = bdag_tile_rows(engine, engine->targets, tile, (uint32_t)plan->target_count);
@@ -76,10 +86,8 @@ static void built_in_tile(bdag_engine *engine, const bdag_plan_loss *loss, uint6
       .row_stride = engine->tile,
       .targets = targets + loss->target_first * row_bytes,
       .target_stride = engine->tile,
-      .grad_row = loss->row,
-      .grad = want_grad ? bdag_tile_rows(engine, engine->out_grad, bdag_grad_tile(engine, tile),
-                                         plan->rows)
-                        : NULL,
+      .grad_row = grad_rows_of(engine, term),
+      .grad = want_grad ? bdag_grad_rows(engine, engine->out_grad, tile) : NULL,
       .lambda = loss->weight,
       .parameter = loss->parameter,
       .count = bdag_tile_samples(engine, tile),
@@ -157,10 +165,10 @@ static void add_batch_grad(bdag_engine *engine, uint32_t term, uint64_t tile) {
   size_t stride;
   const char *rows = batch_rows_of(engine, term, &stride);
   const char *grad = rows + 2 * loss->vertex_count * stride * engine->element;
-  char *out_grad =
-      bdag_tile_rows(engine, engine->out_grad, bdag_grad_tile(engine, tile), engine->plan->rows);
+  const uint32_t *grad_row = grad_rows_of(engine, term);
+  char *out_grad = bdag_grad_rows(engine, engine->out_grad, tile);
   for (uint32_t i = 0; i < loss->vertex_count; i++)
-    add_scaled(engine, out_grad + loss->row[i] * engine->tile * engine->element,
+    add_scaled(engine, out_grad + grad_row[i] * engine->tile * engine->element,
                grad + (i * stride + first) * engine->element, loss->weight, engine->factor + first,
                bdag_tile_samples(engine, tile));
 }
@@ -170,17 +178,17 @@ void bdag_loss_tile(bdag_engine *engine, uint64_t tile, int want_grad) {
   const bdag_plan *plan = engine->plan;
   const size_t row_bytes = engine->tile * engine->element;
   if (want_grad) {
-    char *out_grad =
-        bdag_tile_rows(engine, engine->out_grad, bdag_grad_tile(engine, tile), plan->rows);
+    const uint32_t *row = grad_rows_of(engine, plan->loss_count);
+    char *out_grad = bdag_grad_rows(engine, engine->out_grad, tile);
     for (uint32_t i = 0; i < plan->loss_row_count; i++)
-      memset(out_grad + plan->loss_row[i] * row_bytes, 0, row_bytes);
+      memset(out_grad + row[i] * row_bytes, 0, row_bytes);
   }
   for (uint32_t t = 0; t < plan->loss_count && !bdag_engine_failed(engine); t++) {
     const bdag_plan_loss *loss = &plan->loss[t];
     if (!loss->registered)
-      built_in_tile(engine, loss, tile, want_grad);
+      built_in_tile(engine, t, tile, want_grad);
     else if (!loss->whole_batch)
-      registered_tile(engine, loss, tile, want_grad);
+      registered_tile(engine, t, tile, want_grad);
     else if (want_grad)
       add_batch_grad(engine, t, tile);
   }

@@ -8,7 +8,11 @@
 typedef struct bdag_step {
   bdag_engine *engine;
   const bdag_plan *plan;
-  char *out, *in, *out_grad, *in_grad; /* first rows of the tile */
+  char *out, *in;                      /* first rows of the tile */
+  char *out_grad, *in_grad;            /* backward: the same for the rows that a task makes, */
+  char *listed_grad;                   /* for the rows of in_grad in its lists, */
+  char *grad;                          /* and without a shift */
+  const bdag_grad_task *places;
   size_t row_bytes, lanes;
   uint64_t tile;
   bdag_gathered irregular; /* forward: weights of the task */
@@ -21,11 +25,6 @@ static inline bdag_step step_of(bdag_engine *engine, uint64_t tile) {
   step.lanes = bdag_tile_lanes(engine, tile);
   step.out = bdag_tile_rows(engine, engine->out, tile, plan->rows);
   step.in = bdag_tile_rows(engine, engine->in, tile, engine->in_rows);
-  if (engine->out_grad != NULL) {
-    const uint64_t grad_tile = bdag_grad_tile(engine, tile);
-    step.out_grad = bdag_tile_rows(engine, engine->out_grad, grad_tile, plan->rows);
-    step.in_grad = bdag_tile_rows(engine, engine->in_grad, grad_tile, plan->rows);
-  }
   return step;
 }
 
