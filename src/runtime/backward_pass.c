@@ -52,8 +52,7 @@ static void pull_without_padding(const bdag_step *step, const bdag_pull_group *g
 static int padding_leaks(const bdag_step *step, const bdag_pull_group *group) {
   for (uint32_t i = 0; i < group->terms; i++) {
     const bdag_pull_term *term = &step->plan->term[group->term + i];
-    const char *in_grad =
-        panel_grad(step, term->panel) + term->successor * step->row_bytes;
+    const char *in_grad = panel_grad(step, term->panel) + term->successor * step->row_bytes;
     if (step->plan->panel[term->panel].holes > 0 && !rows_finite(step, in_grad, term->successors))
       return 1;
   }

@@ -1,7 +1,6 @@
 /* Engines: buffers for passes over a plan. After creation nothing is allocated.
  * May include plan and below. */
 #include <omp.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -246,8 +245,6 @@ bdag_status bdag_engine_create(bdag_engine **engine, bdag_plan *plan,
   made->tile = choose_tile(made);
   made->tiles = (options->max_batch + made->tile - 1) / made->tile;
   choose_chunks(made);
-  if (getenv("CT")) made->chunk_tiles = (uint32_t)atoi(getenv("CT"));
-  if (getenv("FT")) made->forward_tiles = (uint32_t)atoi(getenv("FT"));
   if (plan->mean_reach * made->tile * made->element > plan->context->machine.l2 / 4)
     made->ahead = PREFETCH_AHEAD;
   made->patience = bdag_scheduler_patience(made->context, made->options.threads);

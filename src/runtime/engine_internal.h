@@ -44,7 +44,7 @@ struct bdag_engine {
   bdag_grad_places places;             /* of passes that reuse those of gradients */
   uint32_t grad_rows;                  /* rows of out_grad and in_grad a tile */
   int grad_by_group; /* only a chunk of tiles of each gradient buffer has room for gradients */
-  bdag_single_step *single_step;       /* NULL: there is no pass of one sample */
+  bdag_single_step *single_step; /* NULL: there is no pass of one sample */
   uint64_t single_steps;
   uint32_t single_threads, single_stages; /* 1 thread: there are no stages */
   uint64_t *single_segment;     /* [stages][threads], and the end: first step of each thread */

@@ -25,7 +25,8 @@ typedef struct bdag_gap {
 
 typedef struct bdag_placing {
   const bdag_plan *plan;
-  uint32_t *segment_of; /* [rows + 1]; at first how many ranges begin to join a row to the one before */
+  uint32_t
+      *segment_of; /* [rows + 1]; at first how many ranges begin to join a row to the one before */
   bdag_segment *segment;
   uint32_t *born, *last; /* [tasks] first segment, or none */
   uint32_t segments;
@@ -273,8 +274,7 @@ static int tell(const bdag_placing *p, bdag_grad_places *places) {
 
 static int allocate(bdag_placing *p) {
   const bdag_context *context = p->plan->context;
-  p->segment_of =
-      bdag_allocate_zeroed(context, (uint64_t)p->plan->rows + 1, sizeof *p->segment_of);
+  p->segment_of = bdag_allocate_zeroed(context, (uint64_t)p->plan->rows + 1, sizeof *p->segment_of);
   p->born = bdag_allocate_array(context, p->plan->backward_tasks, sizeof *p->born);
   p->last = bdag_allocate_array(context, p->plan->backward_tasks, sizeof *p->last);
   return p->segment_of == NULL || p->born == NULL || p->last == NULL;

@@ -8,10 +8,10 @@
 typedef struct bdag_step {
   bdag_engine *engine;
   const bdag_plan *plan;
-  char *out, *in;                      /* first rows of the tile */
-  char *out_grad, *in_grad;            /* backward: the same for the rows that a task makes, */
-  char *listed_grad;                   /* for the rows of in_grad in its lists, */
-  char *grad;                          /* and without a shift */
+  char *out, *in;           /* first rows of the tile */
+  char *out_grad, *in_grad; /* backward: the same for the rows that a task makes, */
+  char *listed_grad;        /* for the rows of in_grad in its lists, */
+  char *grad;               /* and without a shift */
   const bdag_grad_task *places;
   size_t row_bytes, lanes;
   uint64_t tile;
