@@ -78,6 +78,7 @@ struct bdag_engine {
   uint32_t pass_groups;            /* of tiles, to whose sum the gradient adds up */
   uint32_t group_step;             /* see bdag_stretch_of */
   uint32_t pass_copies;            /* of each task, for groups or tiles of their own */
+  uint64_t caller_mode;            /* its floating-point mode; see float_mode.h */
   uint32_t claimed;                /* threads taken out of the context's budget */
   int forward_done, backward_done; /* by the last pass */
   int has_gradient, accumulate;    /* something to accumulate onto; this pass does */
