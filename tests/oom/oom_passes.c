@@ -40,8 +40,8 @@ void oom_passes(oom_state *state) {
   bdag_plan *plan = NULL, *fine = NULL, *serving = NULL;
   bdag_weights *weights = NULL, *copy = NULL, *moved = NULL, *served = NULL;
   bdag_engine *engines[4] = {NULL}, *server = NULL, *herd[2] = {NULL};
-  static const bdag_axis axes[] = {BDAG_AXIS_TILES, BDAG_AXIS_VERTICES, BDAG_AXIS_SERIAL,
-                                   BDAG_AXIS_BOTH};
+  static const bdag_axis axes[] = {BDAG_AXIS_TILES, BDAG_AXIS_VERTICES, BDAG_AXIS_BOTH,
+                                   BDAG_AXIS_SERIAL};
   bdag_plan_options by_vertex = BDAG_PLAN_OPTIONS_INIT, inference = BDAG_PLAN_OPTIONS_INIT;
   by_vertex.granularity = BDAG_GRANULARITY_VERTEX;
   inference.inference = 1;
