@@ -53,7 +53,7 @@ bdag_status bdag_loss(bdag_engine *engine, const void *targets, const double *sa
   bdag_backward_options options = BDAG_BACKWARD_OPTIONS_INIT;
   options.targets = targets != NULL ? &array : NULL;
   options.sample_weights = sample_weights;
-  const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
+  engine->caller_mode = bdag_float_mode_enter(engine->flush_to_zero);
   bdag_axis axis = bdag_engine_choose_axis(engine, engine->batch_tiles, 0);
   bdag_status status = begin_loss(engine, &options, BDAG_PASS_LOSS, &axis);
   if (status == BDAG_OK) {
@@ -63,9 +63,25 @@ bdag_status bdag_loss(bdag_engine *engine, const void *targets, const double *sa
     if (status == BDAG_OK) *loss = bdag_loss_total(engine);
     bdag_trace_end_pass(engine);
   }
-  bdag_float_mode_leave(saved);
+  bdag_float_mode_leave(engine->caller_mode);
   bdag_end_pass(engine);
   return status;
+}
+
+/* Groups of the pass, and whether the gradients of rows may take each other's places: of each group those of
+ * the one before it, and within a tile. */
+static void group_tiles(bdag_engine *engine, bdag_axis axis) {
+  const int in_order = axis == BDAG_AXIS_TILES || axis == BDAG_AXIS_SERIAL;
+  const int free_to = in_order && (engine->options.keep & BDAG_KEEPS_GRAD) == 0;
+  const uint64_t tiles = engine->batch_tiles;
+  const uint32_t groups = bdag_engine_choose_groups(engine, tiles, axis);
+  engine->pass_groups = groups;
+  engine->group_step = 0;
+  if (axis == BDAG_AXIS_TILES && !engine->options.deterministic)
+    engine->group_step = groups < engine->pass_threads ? 1 : groups / engine->pass_threads;
+  const uint64_t places = engine->pass_threads * ((tiles + groups - 1) / groups);
+  engine->reuses_grad = free_to && places <= tiles;
+  engine->moves_grad = free_to && engine->places.rows > 0;
 }
 
 static bdag_status backward(bdag_engine *engine, const bdag_weights *weights,
@@ -76,8 +92,7 @@ static bdag_status backward(bdag_engine *engine, const bdag_weights *weights,
   engine->backward_done = 0;
   engine->weights = weights;
   engine->accumulate = options->accumulate && engine->has_gradient;
-  engine->pass_groups = bdag_groups_of_pass(engine, axis);
-  engine->reuses_grad = axis != BDAG_AXIS_VERTICES && !(engine->options.keep & BDAG_KEEPS_GRAD);
+  group_tiles(engine, axis);
   const bdag_exchange exchange = {.targets = options->targets, .want_grad = 1};
   bdag_drive_backward(engine, axis, &exchange);
   status = (bdag_status)atomic_load(&engine->status);
@@ -94,9 +109,9 @@ bdag_status bdag_backward_arrays(bdag_engine *engine, const bdag_weights *weight
   const bdag_status status = bdag_check_weights(engine, weights);
   if (status != BDAG_OK) return status;
   if (options == NULL || options->size != sizeof *options) return BDAG_ERROR_INVALID_ARGUMENT;
-  const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
+  engine->caller_mode = bdag_float_mode_enter(engine->flush_to_zero);
   const bdag_status result = backward(engine, weights, options, loss);
-  bdag_float_mode_leave(saved);
+  bdag_float_mode_leave(engine->caller_mode);
   bdag_end_pass(engine);
   return result;
 }

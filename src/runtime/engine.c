@@ -31,7 +31,7 @@ static bdag_status check_options(const bdag_plan *plan, const bdag_engine_option
   if (options->max_batch > UINT64_MAX / 4096 / ((uint64_t)plan->rows + 1))
     return bdag_fail(error, BDAG_ERROR_LIMIT, "max_batch %llu times %u vertices overflows",
                      (unsigned long long)options->max_batch, plan->rows);
-  if ((unsigned)options->axis > BDAG_AXIS_SERIAL || (options->keep & ~63u) != 0)
+  if ((unsigned)options->axis > BDAG_AXIS_BOTH || (options->keep & ~63u) != 0)
     return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT, "axis %d or keep %u is unknown",
                      (int)options->axis, options->keep);
   if (options->threads > 1024)
@@ -53,30 +53,45 @@ static void *claim_shared(bdag_engine *engine, uint64_t count, uint64_t size) {
   return bdag_allocate_touched(engine->context, count, size, engine->options.threads);
 }
 
-/* Whether no pass runs tasks of several depths at once. */
+/* Whether every pass takes the tasks of a tile in their order. */
 static int keeps_order(const bdag_engine *engine) {
   return engine->options.threads == 1 || engine->options.axis == BDAG_AXIS_TILES;
 }
 
-static int allocate_grad_rows(bdag_engine *engine) {
-  const bdag_plan *plan = engine->plan;
-  const uint32_t keep = engine->options.keep;
-  const uint64_t row = (uint64_t)engine->tile * engine->element;
-  uint64_t tiles = engine->tiles;
-  engine->groups = bdag_engine_choose_groups(engine);
-  engine->grad_rows = plan->rows;
-  if (!(keep & BDAG_KEEPS_GRAD)) {
-    const uint64_t reused = (uint64_t)engine->groups * engine->chunk_tiles;
-    if (bdag_grad_places_create(&engine->places, plan)) return 1;
-    engine->bytes += engine->places.bytes;
-    engine->grad_by_group = keeps_order(engine) && reused < tiles;
-    if (engine->grad_by_group) tiles = reused;
-    if (keeps_order(engine) && engine->places.rows > 0) engine->grad_rows = engine->places.rows;
+/* Tiles whose gradients need places at the same time; see group_tiles. */
+static uint64_t tiles_at_once(const bdag_engine *engine, uint64_t tiles, bdag_axis axis) {
+  const uint64_t threads = axis == BDAG_AXIS_TILES ? engine->options.threads : 1;
+  const uint64_t groups = bdag_engine_choose_groups(engine, tiles, axis);
+  const uint64_t places = threads * ((tiles + groups - 1) / groups);
+  return places < tiles ? places : tiles;
+}
+
+/* The same for any batch. */
+static uint64_t most_tiles_at_once(const bdag_engine *engine) {
+  uint64_t most = 0;
+  for (uint64_t tiles = 1; tiles <= engine->tiles; tiles++) {
+    const uint64_t serial = tiles_at_once(engine, tiles, BDAG_AXIS_SERIAL);
+    const uint64_t by_tiles = tiles_at_once(engine, tiles, BDAG_AXIS_TILES);
+    const uint64_t needed = serial > by_tiles ? serial : by_tiles;
+    if (needed > most) most = needed;
   }
-  engine->out_grad = claim_shared(engine, tiles * engine->grad_rows, row);
-  engine->in_grad = (keep & BDAG_KEEP_OUT_GRAD)
-                        ? claim_shared(engine, tiles * engine->grad_rows, row)
-                        : engine->out_grad;
+  return most;
+}
+
+static int allocate_grad_rows(bdag_engine *engine) {
+  const uint32_t keep = engine->options.keep;
+  const int in_order = !(keep & BDAG_KEEPS_GRAD) && keeps_order(engine);
+  engine->grad_rows = engine->plan->rows;
+  if (!(keep & BDAG_KEEPS_GRAD)) {
+    if (bdag_grad_places_create(&engine->places, engine->plan)) return 1;
+    engine->bytes += engine->places.bytes;
+    if (in_order && engine->places.rows > 0) engine->grad_rows = engine->places.rows;
+  }
+  const uint64_t row = (uint64_t)engine->tile * engine->element;
+  const uint64_t rows = (in_order ? most_tiles_at_once(engine) : engine->tiles) * engine->grad_rows;
+  engine->out_grad = claim_shared(engine, rows, row);
+  engine->in_grad =
+      (keep & BDAG_KEEP_OUT_GRAD) ? claim_shared(engine, rows, row) : engine->out_grad;
   return engine->out_grad == NULL || engine->in_grad == NULL;
 }
 
@@ -98,8 +113,6 @@ static int allocate_gradients(bdag_engine *engine) {
   /* in direct plans it may change places with the state of weights */
   engine->gradient =
       claim(engine, plan->indirect ? plan->slot_count : plan->state_count, engine->element);
-  engine->more_gradients =
-      claim_shared(engine, (engine->groups - 1) * plan->slot_count, engine->element);
   engine->state_gradient =
       plan->indirect ? claim(engine, plan->state_count, engine->element) : engine->gradient;
   engine->zeros = claim(engine, plan->rows, engine->element);
@@ -109,7 +122,7 @@ static int allocate_gradients(bdag_engine *engine) {
   engine->factor = claim(engine, engine->tiles * engine->tile, sizeof(double));
   engine->sample_loss = claim(engine, engine->tiles * engine->tile, sizeof(double));
   engine->has_left_out = claim(engine, engine->tiles, 1);
-  return engine->gradient == NULL || engine->more_gradients == NULL ||
+  return bdag_parts_create(engine) != 0 || engine->gradient == NULL ||
          engine->state_gradient == NULL || engine->zeros == NULL || engine->targets == NULL ||
          engine->sample_weight == NULL || engine->factor == NULL || engine->sample_loss == NULL ||
          engine->has_left_out == NULL;
@@ -148,8 +161,15 @@ static int allocate_scratch(bdag_engine *engine) {
   for (uint32_t i = 0; i < most; i++) engine->loss_column[i] = i;
   const uint32_t tasks =
       plan->forward_tasks > plan->backward_tasks ? plan->forward_tasks : plan->backward_tasks;
+  const int copied =
+      engine->options.axis == BDAG_AXIS_BOTH || engine->options.axis == BDAG_AXIS_AUTO;
+  const uint64_t all =
+      (uint64_t)tasks * (copied ? bdag_engine_choose_copies(engine, engine->tiles) : 1);
+  if (all >= UINT32_MAX) return 1;
+  engine->bytes += all * sizeof *engine->scheduler.state;
   return bdag_engine_share_tasks(engine) ||
-         bdag_scheduler_create(&engine->scheduler, engine->context, tasks, engine->options.threads);
+         bdag_scheduler_create(&engine->scheduler, engine->context, (uint32_t)all,
+                               engine->options.threads);
 }
 
 /* Constants keep their rows for good: no pass writes them. */
@@ -279,7 +299,7 @@ void bdag_engine_destroy(bdag_engine *engine) {
   bdag_grad_places_destroy(&engine->places, context);
   if (engine->state_gradient != engine->gradient) bdag_free(context, engine->state_gradient);
   bdag_free(context, engine->gradient);
-  bdag_free(context, engine->more_gradients);
+  bdag_parts_destroy(engine);
   bdag_free(context, engine->zeros);
   bdag_free(context, engine->targets);
   bdag_free(context, engine->sample_weight);
@@ -327,14 +347,19 @@ uint32_t bdag_engine_tile(const bdag_engine *engine) {
 bdag_status bdag_engine_describe(const bdag_engine *engine, bdag_engine_info *info) {
   if (engine == NULL || info == NULL || info->size != sizeof *info)
     return BDAG_ERROR_INVALID_ARGUMENT;
-  const uint64_t gradients = engine->groups * engine->plan->slot_count * engine->element;
+  const bdag_plan *plan = engine->plan;
+  const bdag_axis axis = bdag_engine_choose_axis(engine, engine->tiles, 1);
+  const uint64_t numbers =
+      plan->indirect ? plan->slot_count + plan->state_count : plan->state_count;
+  const uint64_t gradients =
+      numbers * engine->element + engine->options.threads * engine->parts.room;
   *info = (bdag_engine_info){.size = sizeof *info,
                              .bytes = engine->bytes,
-                             .gradient_bytes = gradients,
+                             .gradient_bytes = plan->has_loss ? gradients : 0,
                              .tile = engine->tile,
-                             .groups = engine->groups,
+                             .groups = bdag_engine_choose_groups(engine, engine->tiles, axis),
                              .threads = engine->options.threads,
-                             .axis = bdag_engine_choose_axis(engine, engine->tiles, 1)};
+                             .axis = axis};
   return BDAG_OK;
 }
 

@@ -26,6 +26,7 @@ static random_case draw(uint64_t seed) {
   random_case c;
   bdag_error error = {.message = ""};
   cr_assert_eq(random_case_draw(&c, &world, seed, &error), BDAG_OK, "%s", error.message);
+  c.engine.keep |= BDAG_KEEP_OUT;
   c.poisoned = c.accumulated = 0;
   return c;
 }
@@ -90,7 +91,7 @@ Test(batches, shuffled_and_sliced, .init = set_up, .fini = tear_down) {
 }
 
 static const bdag_axis AXES[] = {BDAG_AXIS_AUTO, BDAG_AXIS_TILES, BDAG_AXIS_VERTICES,
-                                 BDAG_AXIS_SERIAL};
+                                 BDAG_AXIS_SERIAL, BDAG_AXIS_BOTH};
 static const uint32_t THREADS[] = {1, 2, 3, 8};
 
 Test(batches, threads_and_axes, .init = set_up, .fini = tear_down) {

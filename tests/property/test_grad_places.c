@@ -351,6 +351,7 @@ Test(grad_places, layers, .init = set_up, .fini = tear_down) {
     dice dice = dice_make(seed, 2);
     options.amalgamation = (bdag_amalgamation)dice_below(&dice, 3);
     options.granularity = (bdag_granularity)dice_below(&dice, 2);
+    options.accumulation_groups = (uint32_t)dice_below(&dice, 4);
     options.tile = dice_chance(&dice, 0.5) ? 0 : 16 * (uint32_t)dice_between(&dice, 1, 5);
     cr_assert_eq(bdag_plan_create(&plan, n.network, &options, NULL), BDAG_OK);
     cr_assert_eq(bdag_weights_create(&weights, plan, n.network, BDAG_FLOAT64, NULL), BDAG_OK);
