@@ -7,8 +7,7 @@
 /* Where a term's rows of out_grad lie, or those of N_loss for the number of terms. */
 static const uint32_t *grad_rows_of(const bdag_engine *engine, uint32_t term) {
   const bdag_plan *plan = engine->plan;
-  if (!engine->moves_grad)
-    return term < plan->loss_count ? plan->loss[term].row : plan->loss_row;
+  if (!engine->moves_grad) return term < plan->loss_count ? plan->loss[term].row : plan->loss_row;
   const uint32_t *rows = engine->places.loss_row;
   for (uint32_t t = 0; t < term; t++) rows += plan->loss[t].vertex_count;
   return rows;

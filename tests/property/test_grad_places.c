@@ -54,9 +54,11 @@ static int curb_derivative(void *user, bdag_type type, double p, size_t count, c
 static uint32_t curb_kind;
 
 static void set_up(void) {
-  bdag_error error;
   const bdag_activation_functions functions = {curb, curb_derivative, NULL};
-  cr_assert_eq(property_world_create(&world, &error), BDAG_OK);
+  bdag_error error;
+  const bdag_status status = property_world_create(&world, &error);
+  if (status == BDAG_ERROR_UNSUPPORTED) cr_skip_test("BACKDAG_ISA names what is not here");
+  cr_assert_eq(status, BDAG_OK);
   cr_assert_eq(
       bdag_context_register_activation(world.context, "curb", &functions, &curb_kind, &error),
       BDAG_OK);
