@@ -24,8 +24,7 @@ static void forward_without_padding(const bdag_step *step, const bdag_block *blo
     for (uint32_t p = block->first_union; p < block->first_union + block->unions; p++) {
       const bdag_union *part = &plan->union_panel[p];
       for (uint32_t k = 0; k < part->sources; k++) {
-        const uint32_t slot =
-            plan->union_slot[part->entry + (uint64_t)k * part->targets + row - part->row];
+        const uint32_t slot = bdag_plan_union_slot(plan, part, k, row - part->row);
         if (slot != 0)
           add_term(step, target, slots_from(step->engine, plan->edge_base + slot),
                    &plan->source[part->list + k], step->out);
