@@ -53,7 +53,7 @@ bdag_status bdag_loss(bdag_engine *engine, const void *targets, const double *sa
   bdag_backward_options options = BDAG_BACKWARD_OPTIONS_INIT;
   options.targets = targets != NULL ? &array : NULL;
   options.sample_weights = sample_weights;
-  const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
+  engine->caller_mode = bdag_float_mode_enter(engine->flush_to_zero);
   bdag_axis axis = bdag_engine_choose_axis(engine, engine->batch_tiles, 0);
   bdag_status status = begin_loss(engine, &options, BDAG_PASS_LOSS, &axis);
   if (status == BDAG_OK) {
@@ -63,7 +63,7 @@ bdag_status bdag_loss(bdag_engine *engine, const void *targets, const double *sa
     if (status == BDAG_OK) *loss = bdag_loss_total(engine);
     bdag_trace_end_pass(engine);
   }
-  bdag_float_mode_leave(saved);
+  bdag_float_mode_leave(engine->caller_mode);
   bdag_end_pass(engine);
   return status;
 }
@@ -96,9 +96,9 @@ bdag_status bdag_backward_arrays(bdag_engine *engine, const bdag_weights *weight
   const bdag_status status = bdag_check_weights(engine, weights);
   if (status != BDAG_OK) return status;
   if (options == NULL || options->size != sizeof *options) return BDAG_ERROR_INVALID_ARGUMENT;
-  const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
+  engine->caller_mode = bdag_float_mode_enter(engine->flush_to_zero);
   const bdag_status result = backward(engine, weights, options, loss);
-  bdag_float_mode_leave(saved);
+  bdag_float_mode_leave(engine->caller_mode);
   bdag_end_pass(engine);
   return result;
 }

@@ -32,7 +32,7 @@ static bdag_status forward_one(bdag_engine *engine, const bdag_exchange *exchang
   const bdag_axis axis = begin_one(engine);
   if (bdag_engine_failed(engine)) return (bdag_status)atomic_load(&engine->status);
   bdag_trace_begin_pass(engine, BDAG_PASS_FORWARD, axis);
-  const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
+  engine->caller_mode = bdag_float_mode_enter(engine->flush_to_zero);
   engine->is_single = bdag_forward_single(engine, exchange->x) == 0;
   if (engine->is_single) {
     end_one(engine, exchange);
@@ -40,7 +40,7 @@ static bdag_status forward_one(bdag_engine *engine, const bdag_exchange *exchang
     bdag_gather_weights(engine);
     bdag_drive_forward(engine, BDAG_AXIS_SERIAL, exchange);
   }
-  bdag_float_mode_leave(saved);
+  bdag_float_mode_leave(engine->caller_mode);
   if (engine->single_threads > 1) bdag_end_pass(engine);
   bdag_trace_end_pass(engine);
   if (atomic_load_explicit(&engine->cancelled, memory_order_relaxed))
@@ -73,10 +73,10 @@ static bdag_status forward(bdag_engine *engine, const bdag_weights *weights, uin
   const bdag_axis axis =
       bdag_begin_pass(engine, bdag_engine_choose_axis(engine, engine->batch_tiles, 0));
   bdag_trace_begin_pass(engine, BDAG_PASS_FORWARD, axis);
-  const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
   bdag_gather_weights(engine);
+  engine->caller_mode = bdag_float_mode_enter(engine->flush_to_zero);
   bdag_drive_forward(engine, axis, &exchange);
-  bdag_float_mode_leave(saved);
+  bdag_float_mode_leave(engine->caller_mode);
   bdag_end_pass(engine);
   bdag_trace_end_pass(engine);
   engine->forward_done = !bdag_engine_failed(engine);

@@ -31,6 +31,7 @@ static void on_team(bdag_engine *engine, pass_part part, const void *argument) {
     (void)stopped(engine);
     return;
   }
+  bdag_float_mode_leave(engine->caller_mode); /* what threads that are made now begin with */
 #pragma omp parallel num_threads(engine->pass_threads)
   {
     const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
@@ -40,6 +41,7 @@ static void on_team(bdag_engine *engine, pass_part part, const void *argument) {
     bdag_team_unbind(engine->context, worker.number);
     bdag_float_mode_leave(saved);
   }
+  (void)bdag_float_mode_enter(engine->flush_to_zero);
   (void)stopped(engine);
 }
 

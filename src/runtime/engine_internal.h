@@ -75,6 +75,7 @@ struct bdag_engine {
   uint64_t batch, batch_tiles;
   int reuses_grad; /* see bdag_grad_tile */
   uint32_t pass_groups, pass_threads;
+  uint64_t caller_mode;            /* its floating-point mode; see float_mode.h */
   uint32_t claimed;                /* threads taken out of the context's budget */
   int forward_done, backward_done; /* by the last pass */
   int has_gradient, accumulate;    /* something to accumulate onto; this pass does */

@@ -1,6 +1,7 @@
 /* Reading what a pass left: rows of one vertex, matrices of many, gradients by edge, vertex and
- * parameter. May include plan and below. */
+ * parameter, in the floating-point mode of a pass. May include plan and below. */
 #include "runtime/engine_internal.h"
+#include "runtime/float_mode.h"
 
 static const uint32_t keep_flag[] = {BDAG_KEEP_OUT, BDAG_KEEP_IN, BDAG_KEEP_OUT_GRAD,
                                      BDAG_KEEP_IN_GRAD};
@@ -69,12 +70,14 @@ bdag_status bdag_read_vertices(bdag_engine *engine, bdag_quantity quantity, uint
     find_row(engine, quantity, (uint32_t)vertex, 0, &kept);
     if (!kept && vertices != NULL) return BDAG_ERROR_NOT_KEPT;
   }
+  const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
   for (uint64_t i = 0; i < count; i++)
     for (uint64_t tile = 0; tile < engine->batch_tiles; tile++) {
       const uint32_t vertex = vertices != NULL ? vertices[i] : (uint32_t)i;
       int kept;
       copy_row(engine, find_row(engine, quantity, vertex, tile, &kept), tile, destination, i);
     }
+  bdag_float_mode_leave(saved);
   return BDAG_OK;
 }
 
@@ -136,8 +139,10 @@ bdag_status bdag_read_weight_grad(bdag_engine *engine, uint64_t first, uint64_t 
   const bdag_status status = check_gradient(engine, gradient, first, count,
                                             engine != NULL ? engine->plan->network_edges : 0);
   if (status != BDAG_OK) return status;
+  const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
   for (uint64_t i = 0; i < count; i++)
     put_slot(engine, bdag_plan_slot_of_edge(engine->plan, first + i), gradient, i);
+  bdag_float_mode_leave(saved);
   return BDAG_OK;
 }
 
@@ -146,6 +151,7 @@ bdag_status bdag_read_bias_grad(bdag_engine *engine, uint64_t first, uint64_t co
   const bdag_status status = check_gradient(engine, gradient, first, count,
                                             engine != NULL ? engine->plan->network_vertices : 0);
   if (status != BDAG_OK) return status;
+  const uint64_t saved = bdag_float_mode_enter(engine->flush_to_zero);
   for (uint64_t i = 0; i < count; i++) {
     const uint32_t row = engine->plan->row_of_vertex[first + i];
     const int neuron = row != BDAG_NO_ROW && row >= engine->plan->first_neuron;
@@ -153,6 +159,7 @@ bdag_status bdag_read_bias_grad(bdag_engine *engine, uint64_t first, uint64_t co
              neuron ? engine->plan->bias_slot + row - engine->plan->first_neuron : BDAG_NONE,
              gradient, i);
   }
+  bdag_float_mode_leave(saved);
   return BDAG_OK;
 }
 

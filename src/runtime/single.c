@@ -76,6 +76,7 @@ static int run_on_team(bdag_engine *engine) {
   atomic_store_explicit(&engine->single_broken, 0, memory_order_relaxed);
   for (uint32_t stage = 0; stage < engine->single_stages; stage++)
     bdag_meeting_prepare(&engine->single_meeting[stage]);
+  bdag_float_mode_leave(engine->caller_mode); /* as in drive.c */
 #pragma omp parallel num_threads(engine->pass_threads)
   {
     const uint32_t number = (uint32_t)omp_get_thread_num();
@@ -87,6 +88,7 @@ static int run_on_team(bdag_engine *engine) {
     bdag_team_unbind(engine->context, number);
     bdag_float_mode_leave(saved);
   }
+  (void)bdag_float_mode_enter(engine->flush_to_zero);
   return atomic_load_explicit(&engine->single_broken, memory_order_relaxed) ? -1 : 0;
 }
 

@@ -51,6 +51,8 @@ static void draw_options(random_case *c, dice *dice) {
   c->engine.deterministic = dice_chance(dice, 0.3);
   c->engine.keep = dice_chance(dice, 0.3) ? c->engine.keep : BDAG_KEEP_ALL;
   if (dice_chance(dice, 0.8)) c->engine.keep |= BDAG_KEEP_INPUT_GRAD;
+  if (dice_chance(dice, 0.2))
+    c->engine.keep = BDAG_KEEP_WEIGHT_GRAD; /* rows give way to each other */
   c->handed_in_enumeration = dice_chance(dice, 0.1);
   c->arrays = dice_chance(dice, 0.3);
   c->accumulated = c->arrays && dice_chance(dice, 0.4);

@@ -4,7 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-typedef enum wiring { ANY, LOCAL, LAYERED, CASCADE, MIXED, WIRINGS } wiring;
+typedef enum wiring { ANY, LOCAL, LAYERED, CASCADE, MIXED, THINNED, WIRINGS } wiring;
+
+/* But for thinned layers. */
+#define USUAL_VERTICES 300
+#define USUAL_DEGREE   40
 
 static const uint32_t KINDS[] = {
     BDAG_IDENTITY,  BDAG_RELU,        BDAG_LEAKY_RELU,    BDAG_ELU,           BDAG_SELU,
@@ -46,10 +50,11 @@ static double coarse(double value) {
   return round(value * 1024) / 1024;
 }
 
-static uint32_t draw_vertex_count(dice *dice) {
+static uint32_t draw_vertex_count(dice *dice, wiring wiring) {
+  if (wiring == THINNED) return (uint32_t)dice_between(dice, 330, RANDOM_MAX_VERTICES);
   if (dice_chance(dice, 0.15)) return (uint32_t)dice_between(dice, 1, 4);
   if (dice_chance(dice, 0.55)) return (uint32_t)dice_between(dice, 5, 60);
-  return (uint32_t)dice_between(dice, 61, RANDOM_MAX_VERTICES);
+  return (uint32_t)dice_between(dice, 61, USUAL_VERTICES);
 }
 
 static void add_inputs(builder *b, uint32_t count) {
@@ -76,9 +81,9 @@ static void add_neurons(builder *b, uint32_t count) {
 }
 
 /* Kinds of vertices in mixed order of ids; neurons in a topological order that the ids do not follow. */
-static void add_vertices(builder *b) {
+static void add_vertices(builder *b, wiring wiring) {
   dice *dice = b->dice;
-  const uint32_t count = b->vertices = draw_vertex_count(dice);
+  const uint32_t count = b->vertices = draw_vertex_count(dice, wiring);
   uint32_t inputs = (uint32_t)dice_below(dice, count < 16 ? count + 1 : 16);
   if (inputs == 0 && dice_chance(dice, 0.8)) inputs = 1;
   const uint32_t room = count - inputs;
@@ -127,14 +132,13 @@ static void connect_one(builder *b, wiring wiring, uint32_t position) {
   if (wiring == MIXED) wiring = dice_chance(dice, 0.5) ? ANY : LOCAL;
   if (dice_chance(dice, 0.04)) return; /* in-degree 0 */
   if (wiring == CASCADE) {
-    connect_window(b, target, before, RANDOM_MAX_DEGREE, RANDOM_MAX_DEGREE);
+    connect_window(b, target, before, USUAL_DEGREE, USUAL_DEGREE);
   } else if (wiring == LOCAL) {
     const uint32_t window = (uint32_t)dice_between(dice, 1, 8);
     connect_window(b, target, before, window, (uint32_t)dice_between(dice, 1, 3));
   } else {
     const double share = dice_uniform(dice);
-    connect_window(b, target, before, before,
-                   1 + (uint32_t)(share * share * share * RANDOM_MAX_DEGREE));
+    connect_window(b, target, before, before, 1 + (uint32_t)(share * share * share * USUAL_DEGREE));
   }
 }
 
@@ -145,10 +149,9 @@ static void connect_layers(builder *b) {
                skips = dice_chance(dice, 0.5) ? 0 : 0.2;
   uint32_t previous = 0, first = b->sources, end = b->sources + b->neurons;
   for (uint32_t begin = first; begin < end;) {
-    uint32_t width = (uint32_t)dice_between(dice, 1, RANDOM_MAX_DEGREE);
+    uint32_t width = (uint32_t)dice_between(dice, 1, USUAL_DEGREE);
     if (begin + width > end) width = end - begin;
-    const uint32_t low =
-        begin - previous > RANDOM_MAX_DEGREE ? begin - RANDOM_MAX_DEGREE : previous;
+    const uint32_t low = begin - previous > USUAL_DEGREE ? begin - USUAL_DEGREE : previous;
     for (uint32_t i = begin; i < begin + width; i++) {
       for (uint32_t k = low; k < begin; k++) {
         if (!dice_chance(dice, missing)) connect(b, b->source[k], b->source[i]);
@@ -159,6 +162,20 @@ static void connect_layers(builder *b) {
     previous = begin;
     begin += width;
   }
+}
+
+/* Two layers, the first or the second of them wide, and a third or more of the edges between them: what
+ * plans take segment by segment, forward or backward. A few last neurons read the second. */
+static void connect_thinned(builder *b) {
+  dice *dice = b->dice;
+  const uint32_t last = 6, layers = b->neurons - last, narrow = layers / 5;
+  const uint32_t first = dice_chance(dice, 0.5) ? narrow : layers - narrow;
+  const uint32_t share = (uint32_t)dice_between(dice, 34, 50);
+  for (uint32_t i = 0; i < first; i++) connect_window(b, b->neuron[i], b->sources, b->sources, 2);
+  for (uint32_t i = first; i < layers; i++)
+    connect_window(b, b->neuron[i], b->sources + first, first, first * share / 100);
+  for (uint32_t i = layers; i < b->neurons; i++)
+    connect_window(b, b->neuron[i], b->sources + layers, layers - first, layers - first);
 }
 
 static uint64_t add_pool(builder *b, uint64_t count) {
@@ -223,15 +240,17 @@ static double draw_constant_bias(dice *dice, double parameter) {
   return places[dice_below(dice, sizeof places / sizeof *places)];
 }
 
-static void set_attributes(builder *b) {
+static void set_attributes(builder *b, wiring wiring) {
   dice *dice = b->dice;
   const uint64_t palette = dice_chance(dice, 0.5) ? UINT64_MAX : dice_next(dice);
+  /* rows are taken together where they have the same activation: of these layers, one without kinks */
+  const bdag_activation smooth = bdag_activation_default(KINDS[dice_between(dice, 5, 11)]);
   const int shared = dice_chance(dice, 0.3), none = dice_chance(dice, 0.3);
   const int aggregations = dice_chance(dice, 0.3);
   const uint64_t first = shared ? add_pool(b, 4) : 0;
   for (uint32_t i = 0; i < b->neurons; i++) {
     const uint32_t v = b->neuron[i];
-    const bdag_activation activation = draw_activation(b, palette);
+    const bdag_activation activation = wiring == THINNED ? smooth : draw_activation(b, palette);
     keep(b, bdag_network_set_activations(b->network, 1, &v, &activation, b->error));
     double bias = dice_chance(dice, 0.1) ? 0 : 0.5 * b->scale * dice_normal(dice);
     if (b->degree[v] == 0 && dice_chance(dice, 0.7))
@@ -318,14 +337,16 @@ bdag_status random_network(bdag_network **network, bdag_context *context,
   b = (builder){.custom = custom, .dice = dice, .error = error, .scale = scale};
   bdag_status status = bdag_network_create(&b.network, context, error);
   if (status != BDAG_OK) return status;
-  add_vertices(&b);
   const wiring wiring = (enum wiring)dice_below(dice, WIRINGS);
+  add_vertices(&b, wiring);
   if (wiring == LAYERED)
     connect_layers(&b);
+  else if (wiring == THINNED)
+    connect_thinned(&b);
   else
     for (uint32_t i = 0; i < b.neurons; i++) connect_one(&b, wiring, i);
   add_edges(&b);
-  set_attributes(&b);
+  set_attributes(&b, wiring);
   edit(&b);
   set_outputs(&b);
   add_losses(&b);

@@ -26,6 +26,7 @@ static random_case draw(uint64_t seed) {
   random_case c;
   bdag_error error = {.message = ""};
   cr_assert_eq(random_case_draw(&c, &world, seed, &error), BDAG_OK, "%s", error.message);
+  c.engine.keep |= BDAG_KEEP_OUT;
   c.poisoned = c.accumulated = 0;
   return c;
 }
