@@ -131,7 +131,7 @@ static inline void bdag_prefetch_slot(const bdag_build *build, uint32_t edge) {
     __builtin_prefetch(&build->plan->state_map.offset[build->first_parameter + edge], 1);
 }
 
-/* Unions in half of the memory if all of their cells are near each other. 0, −1 when out of memory. */
+/* Unions in half of the memory if most of their cells are near each other. 0, −1 when out of memory. */
 int bdag_shorten_unions(bdag_plan *plan);
 
 /* Sorted lists of entries below a universe: list of item i is data[step · offset[i] + k] for k below

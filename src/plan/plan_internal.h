@@ -40,6 +40,10 @@ typedef struct bdag_union {
   uint64_t entry; /* in plan->union_slot, [sources][targets] */
 } bdag_union;
 
+typedef struct bdag_union_exception {
+  uint32_t cell, slot; /* entry; relative to edge_base */
+} bdag_union_exception;
+
 /* Consecutive rows of one activation that do not depend on each other: first what their lists add,
  * then σ. */
 typedef struct bdag_row_run {
@@ -197,6 +201,8 @@ struct bdag_plan {
   uint32_t *union_slot; /* relative to edge_base, 0 where no edge is; huge plans have instead: */
   uint32_t *union_base; /* [sources], for cells of that source */
   uint8_t *union_near;  /* [union_entries] to be added to it, 0 where no edge is */
+  bdag_union_exception *union_exception; /* cells ascend */
+  uint64_t union_exceptions;
   uint32_t *hole;
   uint64_t *list_offset;             /* [rows + 1] */
   uint32_t *list_source, *list_slot; /* slots relative to edge_base */

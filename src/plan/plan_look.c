@@ -60,6 +60,7 @@ void bdag_plan_release(bdag_plan *plan) {
   bdag_free(context, plan->union_slot);
   bdag_free(context, plan->union_base);
   bdag_free(context, plan->union_near);
+  bdag_free(context, plan->union_exception);
   bdag_free(context, plan->hole);
   bdag_free(context, plan->list_offset);
   bdag_free(context, plan->list_source);
@@ -95,7 +96,8 @@ static uint64_t row_bytes(const bdag_plan *plan) {
 
 static uint64_t forward_bytes(const bdag_plan *plan) {
   const uint64_t unions = plan->union_near != NULL
-                              ? sizeof *plan->union_base * plan->sources + plan->union_entries
+                              ? sizeof *plan->union_base * plan->sources + plan->union_entries +
+                                    sizeof *plan->union_exception * plan->union_exceptions
                               : sizeof *plan->union_slot * plan->union_entries;
   return sizeof(bdag_block) * (uint64_t)plan->blocks + sizeof(bdag_panel) * (uint64_t)plan->panels +
          sizeof(bdag_union) * (uint64_t)plan->unions + sizeof(bdag_row_run) * (uint64_t)plan->runs +

@@ -1,54 +1,65 @@
-/* Unions of huge plans. A source's weights for the few targets of a union lie next to each other: where the
- * first one is and a byte for each say what otherwise takes four bytes for each. May include base and
+/* Unions of huge plans. A source's weights for the few targets of a union mostly lie next to each other: where
+ * the first one is and a byte for each say what otherwise takes four bytes for each. May include base and
  * network. */
 #include "base/memory.h"
 #include "plan/build.h"
 
-/* A cell's distance from what its source's first cell counts from. */
-#define FARTHEST 255u
+/* Bytes of cells: none, a distance from the source's base, or to be looked up among the exceptions. */
+#define NO_EDGE   0u
+#define EXCEPTION 255u
+/* At most one exception for so many cells. */
+#define USUAL 64u
 
-typedef struct bdag_cells {
-  uint32_t least, most; /* slots of a source's edges; 0 where no edge is */
-} bdag_cells;
-
-static bdag_cells cells_of(const uint32_t *slot, uint32_t targets) {
-  bdag_cells cells = {UINT32_MAX, 0};
-  for (uint32_t r = 0; r < targets; r++) {
-    if (slot[r] == 0) continue;
-    cells.least = slot[r] < cells.least ? slot[r] : cells.least;
-    cells.most = slot[r] > cells.most ? slot[r] : cells.most;
-  }
-  return cells;
+/* What the cells of a source are counted from: the first of them is 1. */
+static uint32_t base_of(const uint32_t *slot, uint32_t targets) {
+  uint32_t least = UINT32_MAX;
+  for (uint32_t r = 0; r < targets; r++)
+    if (slot[r] != 0 && slot[r] < least) least = slot[r];
+  return least - 1;
 }
 
-static int all_near(const bdag_plan *plan) {
+static uint8_t near_of(uint32_t slot, uint32_t base) {
+  if (slot == 0) return NO_EDGE;
+  return slot - base < EXCEPTION ? (uint8_t)(slot - base) : EXCEPTION;
+}
+
+static uint64_t count_exceptions(const bdag_plan *plan) {
+  uint64_t exceptions = 0;
   for (uint32_t i = 0; i < plan->unions; i++) {
     const bdag_union *part = &plan->union_panel[i];
     const uint32_t *slot = plan->union_slot + part->entry;
     for (uint32_t k = 0; k < part->sources; k++, slot += part->targets) {
-      const bdag_cells cells = cells_of(slot, part->targets);
-      if (cells.most >= cells.least && cells.most - cells.least >= FARTHEST) return 0;
+      const uint32_t base = base_of(slot, part->targets);
+      for (uint32_t r = 0; r < part->targets; r++)
+        exceptions += near_of(slot[r], base) == EXCEPTION;
     }
   }
-  return 1;
+  return exceptions;
 }
 
 static void shorten(bdag_plan *plan, const bdag_union *part) {
-  const uint32_t *slot = plan->union_slot + part->entry;
-  uint8_t *near = plan->union_near + part->entry;
-  for (uint32_t k = 0; k < part->sources; k++)
-    for (uint32_t r = 0,
-                  base = plan->union_base[part->list + k] = cells_of(slot, part->targets).least - 1;
-         r < part->targets; r++, slot++)
-      *near++ = *slot == 0 ? 0 : (uint8_t)(*slot - base);
+  for (uint32_t k = 0; k < part->sources; k++) {
+    const uint64_t cell = part->entry + (uint64_t)k * part->targets;
+    const uint32_t *slot = plan->union_slot + cell;
+    const uint32_t base = plan->union_base[part->list + k] = base_of(slot, part->targets);
+    for (uint32_t r = 0; r < part->targets; r++) {
+      const uint8_t near = plan->union_near[cell + r] = near_of(slot[r], base);
+      if (near == EXCEPTION)
+        plan->union_exception[plan->union_exceptions++] =
+            (bdag_union_exception){(uint32_t)(cell + r), slot[r]};
+    }
+  }
 }
 
 int bdag_shorten_unions(bdag_plan *plan) {
   const bdag_context *context = plan->context;
-  if (plan->unions == 0 || !all_near(plan)) return 0;
+  const uint64_t exceptions = count_exceptions(plan);
+  if (plan->unions == 0 || exceptions > plan->union_entries / USUAL) return 0;
   plan->union_base = bdag_allocate_array(context, plan->sources, sizeof *plan->union_base);
   plan->union_near = bdag_allocate_array(context, plan->union_entries, sizeof *plan->union_near);
-  if (plan->union_base == NULL || plan->union_near == NULL) return -1;
+  plan->union_exception = bdag_allocate_array(context, exceptions, sizeof *plan->union_exception);
+  if (plan->union_base == NULL || plan->union_near == NULL || plan->union_exception == NULL)
+    return -1;
   uint64_t discarded = 0;
   for (uint32_t i = 0; i < plan->unions; i++) {
     shorten(plan, &plan->union_panel[i]);
@@ -60,18 +71,35 @@ int bdag_shorten_unions(bdag_plan *plan) {
   return 0;
 }
 
+static uint32_t find_exception(const bdag_plan *plan, uint64_t cell) {
+  uint64_t low = 0, high = plan->union_exceptions;
+  while (high - low > 1) {
+    const uint64_t middle = low + (high - low) / 2;
+    if (plan->union_exception[middle].cell <= cell)
+      low = middle;
+    else
+      high = middle;
+  }
+  return plan->union_exception[low].slot;
+}
+
+static inline uint32_t slot_of(const bdag_plan *plan, uint32_t base, uint64_t cell) {
+  const uint32_t near = plan->union_near[cell];
+  if (near == EXCEPTION) return find_exception(plan, cell);
+  return near == NO_EDGE ? 0 : base + near;
+}
+
 void bdag_plan_union_slots(const bdag_plan *plan, const bdag_union *part, uint32_t source,
                            uint32_t sources, uint32_t *slot) {
-  const uint8_t *near = plan->union_near + part->entry + (uint64_t)source * part->targets;
   const uint32_t *base = plan->union_base + part->list + source;
+  uint64_t cell = part->entry + (uint64_t)source * part->targets;
   for (uint32_t k = 0; k < sources; k++)
-    for (uint32_t r = 0; r < part->targets; r++, near++) *slot++ = *near == 0 ? 0 : base[k] + *near;
+    for (uint32_t r = 0; r < part->targets; r++) *slot++ = slot_of(plan, base[k], cell++);
 }
 
 uint32_t bdag_plan_union_slot(const bdag_plan *plan, const bdag_union *part, uint32_t source,
                               uint32_t target) {
   const uint64_t cell = part->entry + (uint64_t)source * part->targets + target;
   if (plan->union_slot != NULL) return plan->union_slot[cell];
-  const uint8_t near = plan->union_near[cell];
-  return near == 0 ? 0 : plan->union_base[part->list + source] + near;
+  return slot_of(plan, plan->union_base[part->list + source], cell);
 }

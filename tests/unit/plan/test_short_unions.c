@@ -93,25 +93,40 @@ Test(short_unions, have_the_same_cells) {
   close_fixture(&f);
 }
 
-/* The first source of the first union has cells so far apart. */
-static void spread_cells(bdag_plan *plan, uint32_t distance) {
-  uint32_t *slot = plan->union_slot + plan->union_panel[0].entry;
-  const uint32_t targets = plan->union_panel[0].targets;
-  for (uint32_t r = 0; r < targets; r++) slot[r] = r == 0 ? 5 : 0;
-  slot[targets - 1] = 5 + distance;
+/* The cells of the first source of some unions become so far apart. */
+static void spread_cells(bdag_plan *plan, uint32_t unions, uint32_t distance) {
+  for (uint32_t i = 0; i < unions; i++) {
+    uint32_t *slot = plan->union_slot + plan->union_panel[i].entry;
+    const uint32_t targets = plan->union_panel[i].targets;
+    for (uint32_t r = 0; r < targets; r++) slot[r] = r == 0 ? 5 : 0;
+    slot[targets - 1] = 5 + distance;
+  }
 }
 
-Test(short_unions, are_made_of_near_cells_only) {
+Test(short_unions, have_exceptions) {
+  for (uint32_t distance = 252; distance < 257; distance++) {
+    fixture f = open_fixture();
+    spread_cells(f.wide, 10, distance);
+    spread_cells(f.shortened, 10, distance);
+    cr_assert_eq(bdag_shorten_unions(f.shortened), 0);
+    cr_assert_null(f.shortened->union_slot);
+    cr_assert_eq(f.shortened->union_exceptions, distance < 254 ? 0 : 10);
+    check_cells(f.wide, f.shortened);
+    close_fixture(&f);
+  }
+}
+
+static void spread_all_cells(bdag_plan *plan) {
+  for (uint64_t i = 0; i < plan->union_entries; i++)
+    if (plan->union_slot[i] != 0) plan->union_slot[i] = (uint32_t)(1 + 1000 * i);
+}
+
+Test(short_unions, are_made_of_near_cells) {
   fixture f = open_fixture();
-  spread_cells(f.wide, 254);
-  spread_cells(f.shortened, 255);
+  spread_all_cells(f.shortened);
   cr_assert_eq(bdag_shorten_unions(f.shortened), 0);
   cr_assert_not_null(f.shortened->union_slot);
   cr_assert_null(f.shortened->union_near);
-  spread_cells(f.shortened, 254);
-  cr_assert_eq(bdag_shorten_unions(f.shortened), 0);
-  cr_assert_null(f.shortened->union_slot);
-  check_cells(f.wide, f.shortened);
   close_fixture(&f);
 }
 
@@ -187,7 +202,7 @@ static void release(void *user, void *memory) {
 
 Test(short_unions, survive_without_memory) {
   fixture f = open_fixture();
-  for (uint64_t left = 0; left < 2; left++) {
+  for (uint64_t left = 0; left < 3; left++) {
     scarce memory = {left};
     bdag_context scarce_context = *f.context;
     scarce_context.allocator = (bdag_allocator){allocate_scarcely, release, &memory};
