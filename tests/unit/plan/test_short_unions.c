@@ -102,11 +102,15 @@ Test(short_unions, have_the_same_cells) {
   close_fixture(&f);
 }
 
-/* The cells of the first source of some unions become so far apart. */
+/* The cells of the first source that all read become so far apart, in some unions. */
 static void spread_cells(bdag_plan *plan, uint32_t unions, uint32_t distance) {
   for (uint32_t i = 0; i < unions; i++) {
-    uint32_t *slot = plan->union_slot + plan->union_panel[i].entry;
-    const uint32_t targets = plan->union_panel[i].targets;
+    const bdag_union *part = &plan->union_panel[i];
+    const uint32_t targets = part->targets;
+    uint32_t k = 0;
+    for (uint32_t r = 0; r + 1 < targets; r++) k += part->ramps.rise[r];
+    uint32_t *slot = plan->union_slot + part->entry +
+                     bdag_ramp_cells_before(&part->ramps, targets, part->sources, k);
     for (uint32_t r = 0; r < targets; r++) slot[r] = r == 0 ? 5 : 0;
     slot[targets - 1] = 5 + distance;
   }
