@@ -252,8 +252,10 @@ static int rows_of_levels(bdag_leveller *leveller) {
       set_sources(leveller, level[i]);
     }
     sort_level(build, level, leveller->space, count);
-    if (plan->options.amalgamation != BDAG_AMALGAMATE_OFF)
+    if (plan->options.amalgamation != BDAG_AMALGAMATE_OFF) {
       failed = bdag_order_similar(&work, &lists, level, count);
+      bdag_stagger(build, &lists, level, leveller->space, count);
+    }
     for (uint32_t i = 0; i < count; i++) give_row(build, level[i]);
     order_lists(leveller, first);
   }
@@ -317,6 +319,8 @@ bdag_status bdag_build_rows(bdag_build *build, bdag_error *error) {
     failed = rows_of_levels(&leveller);
     for (uint32_t row = 0; row < plan->rows; row++) plan->iota[row] = row;
   }
+  bdag_free(context, build->in_offset);
+  build->in_offset = NULL;
   bdag_free(context, leveller.offset);
   bdag_free(context, leveller.sorted);
   bdag_free(context, leveller.space);
