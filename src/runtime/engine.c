@@ -78,6 +78,12 @@ static uint64_t most_tiles_at_once(const bdag_engine *engine) {
   return most;
 }
 
+/* A few rows more: the same row of several tiles then lies in different sets of a cache. */
+static uint32_t staggered(uint32_t rows, uint32_t most) {
+  const uint64_t more = ((uint64_t)rows + 15) / 16 * 16 + 4;
+  return more < most ? (uint32_t)more : rows;
+}
+
 static int allocate_grad_rows(bdag_engine *engine) {
   const uint32_t keep = engine->options.keep;
   const int in_order = !(keep & BDAG_KEEPS_GRAD) && keeps_order(engine);
@@ -85,7 +91,8 @@ static int allocate_grad_rows(bdag_engine *engine) {
   if (!(keep & BDAG_KEEPS_GRAD)) {
     if (bdag_grad_places_create(&engine->places, engine->plan)) return 1;
     engine->bytes += engine->places.bytes;
-    if (in_order && engine->places.rows > 0) engine->grad_rows = engine->places.rows;
+    if (in_order && engine->places.rows > 0)
+      engine->grad_rows = staggered(engine->places.rows, engine->plan->rows);
   }
   const uint64_t row = (uint64_t)engine->tile * engine->element;
   const uint64_t rows = (in_order ? most_tiles_at_once(engine) : engine->tiles) * engine->grad_rows;
