@@ -157,6 +157,7 @@ static bdag_bundle_job bundle_job(const bdag_step *step, const bdag_bundle *bund
       .row = plan->sweep_row + bundle->first,
       .successors = bundle->successors,
       .rows = bundle->rows,
+      .ramps = bundle->ramps,
       .row_limit = plan->swept - bundle->first,
       .out = step->out,
       .in_grad = step->in_grad,
@@ -166,6 +167,7 @@ static bdag_bundle_job bundle_job(const bdag_step *step, const bdag_bundle *bund
       .tiles = 1,
       .count = step->lanes,
       .last_count = step->lanes,
+      .unchecked = bundle->holes == 0,
   };
 }
 
@@ -174,11 +176,14 @@ static void pull_bundle_without_padding(const bdag_step *step, const bdag_bundle
   for (uint32_t r = 0; r < bundle->rows; r++) {
     char *target = step->out_grad + plan->sweep_row[bundle->first + r] * step->row_bytes;
     set_row(step, target, step->engine->zeros);
+    uint64_t slot = bundle->slot;
     for (uint32_t k = 0; k < bundle->successors; k++) {
-      const uint64_t slot = bundle->slot + (uint64_t)k * bundle->rows + r;
-      if (!is_hole(plan, bundle->hole, bundle->holes, slot))
-        add_term(step, target, slots_from(step->engine, slot),
+      const bdag_span span = bdag_span_of(&bundle->ramps, bundle->rows, bundle->successors, k);
+      const uint64_t at = slot + r - span.first;
+      if (r >= span.first && r < span.end && !is_hole(plan, bundle->hole, bundle->holes, at))
+        add_term(step, target, slots_from(step->engine, at),
                  plan->sweep_successor + bundle->entry + k, step->in_grad);
+      slot += span.end - span.first;
     }
   }
 }
@@ -187,19 +192,22 @@ static void pull_bundle(const bdag_step *step, const bdag_bundle *bundle, int fr
   bdag_bundle_job job = bundle_job(step, bundle);
   job.from_zero = from_zero;
   const int finite = step->engine->kernels->bundle_pull(&job);
-  if (!finite && bundle->holes > 0) pull_bundle_without_padding(step, bundle);
+  if (!finite) pull_bundle_without_padding(step, bundle);
 }
 
 static void masked_bundle(const bdag_step *step, const bdag_bundle *bundle,
                           const bdag_gradient *gradient, int accumulate) {
   const bdag_plan *plan = step->plan;
   char *to = gradient_from(step->engine, gradient, bundle->slot);
-  for (uint32_t k = 0; k < bundle->successors; k++)
-    for (uint32_t r = 0; r < bundle->rows; r++)
-      put(step->engine, to, (uint64_t)k * bundle->rows + r,
+  uint64_t cell = 0;
+  for (uint32_t k = 0; k < bundle->successors; k++) {
+    const bdag_span span = bdag_span_of(&bundle->ramps, bundle->rows, bundle->successors, k);
+    for (uint32_t r = span.first; r < span.end; r++)
+      put(step->engine, to, cell++,
           masked_dot(step, plan->sweep_successor[bundle->entry + k],
                      plan->sweep_row[bundle->first + r]),
           accumulate);
+  }
 }
 
 static void zero_holes(const bdag_engine *engine, uint64_t hole, uint32_t holes,
