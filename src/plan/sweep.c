@@ -536,30 +536,37 @@ static void add_panel_tasks(bdag_backward *b, uint32_t row) {
   }
 }
 
-/* Edges that a task should have out of rows that do not depend on each other: some tasks for each of a
- * few threads. Where rows are cut decides their bundles and so sums: no cost or number of threads may. */
-static uint64_t rows_size(const bdag_backward *b, const uint32_t *order, uint32_t count) {
-  uint64_t edges = 0;
-  for (uint32_t i = 0; i < count; i++)
-    edges += b->out_length[order[i]] + term_edges(b, order[i]) + 8;
-  const uint64_t share = edges / ROWS_TASKS;
-  return share < LEAST_ROWS_EDGES ? LEAST_ROWS_EDGES : share < ROWS_EDGES ? share : ROWS_EDGES;
+static uint64_t row_edges(const bdag_backward *b, uint32_t row) {
+  return b->out_length[row] + term_edges(b, row) + 8;
 }
 
-/* Rows order[0] … order[count−1] in tasks worth their cost. */
+/* Tasks that so many edges out of rows that do not depend on each other should make: some for each of a few
+ * threads, an even number, so that two can have the same. Where rows are cut decides their bundles and so
+ * sums: no cost or number of threads may. */
+static uint64_t rows_tasks(uint64_t edges) {
+  const uint64_t share = edges / ROWS_TASKS;
+  const uint64_t size = share < LEAST_ROWS_EDGES ? LEAST_ROWS_EDGES
+                        : share < ROWS_EDGES     ? share
+                                                 : ROWS_EDGES;
+  const uint64_t tasks = edges / size;
+  return tasks > 0 ? tasks + tasks % 2 : 1;
+}
+
+/* Rows order[0] … order[count−1] in tasks worth their cost, of about equal edges. */
 static void cut_tasks(bdag_backward *b, const uint32_t *order, uint32_t count, int pulls,
                       int is_input) {
   const int vertex = b->plan->options.granularity == BDAG_GRANULARITY_VERTEX;
   const uint32_t step = vertex ? 1 : pulls ? PULL_ROWS_STEP : BDAG_BUNDLE_ROWS;
-  const uint64_t size = rows_size(b, order, count);
+  uint64_t edges = 0, done = 0, task = 0;
+  for (uint32_t i = 0; i < count; i++) edges += row_edges(b, order[i]);
+  const uint64_t tasks = rows_tasks(edges);
+  const uint64_t half_step = count > 0 ? edges * step / count / 2 : 0;
   for (uint32_t begin = 0; begin < count && !b->failed;) {
-    uint64_t edges = 0;
+    const uint64_t until = edges * ++task / tasks;
     uint32_t rows = 0;
-    while (begin + rows < count && (rows == 0 || rows % step != 0 || (edges < size && !vertex))) {
-      const uint32_t row = order[begin + rows];
-      edges += b->out_length[row] + term_edges(b, row) + 8;
-      rows++;
-    }
+    while (begin + rows < count &&
+           (rows == 0 || rows % step != 0 || (done + half_step < until && !vertex)))
+      done += row_edges(b, order[begin + rows++]);
     add_rows_task(b, order + begin, rows, 0, is_input);
     begin += rows;
   }
