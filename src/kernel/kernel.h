@@ -62,12 +62,24 @@ static inline uint32_t bdag_ramped_sources(const bdag_ramps *ramps) {
   return sources;
 }
 
+/* Of the first k sources. */
+static inline uint64_t bdag_ramp_cells_before(const bdag_ramps *ramps, uint32_t targets,
+                                              uint32_t sources, uint32_t k) {
+  uint64_t cells = (uint64_t)targets * k;
+  uint32_t rises = 0, falls = sources;
+  for (uint32_t i = 1; i < targets; i++) {
+    const uint32_t rise = ramps->rise[i - 1], fall = ramps->fall[targets - i - 1];
+    if (k > rises) cells -= (k - rises < rise ? k - rises : rise) * (targets - i);
+    rises += rise;
+    falls -= fall;
+    if (k > falls) cells -= (k - falls < fall ? k - falls : fall) * (targets - i);
+  }
+  return cells;
+}
+
 static inline uint64_t bdag_ramp_cells(const bdag_ramps *ramps, uint32_t targets,
                                        uint32_t sources) {
-  uint64_t cells = (uint64_t)targets * sources;
-  for (uint32_t i = 1; i < targets; i++)
-    cells -= ramps->rise[i - 1] * (targets - i) + ramps->fall[i - 1] * i;
-  return cells;
+  return bdag_ramp_cells_before(ramps, targets, sources, sources);
 }
 
 /* Targets that share most of their sources: a small panel with a zero where an edge does not exist. */
