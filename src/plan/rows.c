@@ -1,33 +1,29 @@
 /* Rows: inputs and constants, then neurons level by level; within a level targets with similar source
- * lists come next to each other. A vertex that gets its row enters it into the lists of its successors, so
- * that these are complete and in order when their level's turn comes. May include base and network. */
+ * lists come next to each other. When a level's turn comes all of its sources have rows, and its lists
+ * are sorted by them. May include base and network. */
 #include <string.h>
 
 #include "network/activation.h"
 #include "plan/build.h"
 
+/* Up to there insertion is faster than counting. */
+#define SHORT_LIST  20u
 #define LISTS_AHEAD 16u
-/* Out-edges are listed so many times at most, and for so many edges at once. */
-#define WINDOWS      8u
-#define WINDOW_EDGES (UINT64_C(1) << 27)
+#define MOST_BITS   11u
 
-/* An edge, seen from its target: source row. Or from its source: target. */
+/* An edge, seen from its target: source vertex, later source row. */
 typedef struct bdag_half_edge {
-  uint32_t end, edge;
+  uint32_t source, edge;
 } bdag_half_edge;
 
 /* Lists of a level lie together, so that all that is done with them finds them in cache. */
 typedef struct bdag_leveller {
   bdag_build *build;
-  uint64_t *offset;    /* [levels + 2] of a level in `sorted` */
-  uint32_t *sorted;    /* neurons by level */
-  uint32_t *space;     /* as long */
-  uint64_t *out_edges; /* [levels] from vertices of a level */
-  uint32_t *out_first; /* [vertices] those of a vertex in `out`, if its level is below `listed` */
-  bdag_half_edge *out;
-  uint64_t out_capacity;
-  uint32_t listed;
-  uint32_t *id_space, *level_space; /* ids of a list; lists of a level */
+  uint64_t *offset; /* [levels + 2] of a level in `sorted` */
+  uint32_t *sorted; /* neurons by level */
+  uint32_t *space;  /* as long */
+  bdag_half_edge *list_space[2];
+  uint32_t *level_space; /* lists of a level */
 } bdag_leveller;
 
 static void give_row(bdag_build *build, uint32_t v) {
@@ -48,98 +44,69 @@ static void give_row(bdag_build *build, uint32_t v) {
 
 /* ---- Source lists -------------------------------------------------------------------------------- */
 
-/* Where lists of a level's neurons begin, one level after the other. */
-static void place_lists(const bdag_leveller *leveller, uint32_t neurons) {
-  const bdag_build *build = leveller->build;
-  uint32_t at = 0;
-  for (uint32_t i = 0; i < neurons; i++) {
-    build->in_offset[leveller->sorted[i]] = at;
-    at += build->in_degree[leveller->sorted[i]];
+static void insert_each(bdag_half_edge *list, uint32_t count) {
+  for (uint32_t i = 1; i < count; i++) {
+    const bdag_half_edge edge = list[i];
+    uint32_t j = i;
+    for (; j > 0 && list[j - 1].source > edge.source; j--) list[j] = list[j - 1];
+    list[j] = edge;
   }
 }
 
-static void place_out_lists(const bdag_leveller *leveller, uint32_t level, uint32_t *at) {
-  const bdag_build *build = leveller->build;
-  const bdag_plan *plan = build->plan;
-  for (uint32_t row = 0; level == 0 && row < plan->first_neuron; row++) {
-    leveller->out_first[plan->vertex_of_row[row]] = *at;
-    *at += build->out_degree[plan->vertex_of_row[row]];
+/* Stable, by digits of about as many values as there are edges. Sources lie between `least` and
+ * `most`. Returns where the sorted list is, `list` or `space`. */
+static bdag_half_edge *sort_by_digits(bdag_half_edge *list, bdag_half_edge *space, uint32_t count,
+                                      uint32_t least, uint32_t most) {
+  uint32_t bits = 32 - (uint32_t)__builtin_clz(count), begin[1 << MOST_BITS];
+  if (bits > MOST_BITS) bits = MOST_BITS;
+  const uint32_t all_bits = 32 - (uint32_t)__builtin_clz(most - least);
+  const uint32_t passes = (all_bits + bits - 1) / bits;
+  bits = (all_bits + passes - 1) / passes;
+  const uint32_t digits = 1u << bits;
+  bdag_half_edge *from = list, *to = space;
+  for (uint32_t shift = 0; shift < 32 && (most - least) >> shift != 0; shift += bits) {
+    memset(begin, 0, digits * sizeof *begin);
+    for (uint32_t i = 0; i < count; i++) begin[((from[i].source - least) >> shift) % digits]++;
+    uint32_t at = 0;
+    for (uint32_t d = 0; d < digits; d++) {
+      const uint32_t here = begin[d];
+      begin[d] = at;
+      at += here;
+    }
+    for (uint32_t i = 0; i < count; i++)
+      to[begin[((from[i].source - least) >> shift) % digits]++] = from[i];
+    bdag_half_edge *swapped = from;
+    from = to;
+    to = swapped;
   }
-  for (uint64_t i = leveller->offset[level]; i < leveller->offset[level + 1]; i++) {
-    leveller->out_first[leveller->sorted[i]] = *at;
-    *at += build->out_degree[leveller->sorted[i]];
-  }
+  return from;
 }
 
-/* Edges that take part (`all`: every one does) and whose sources are of levels first … end − 1. */
-static inline void place_edges(const bdag_leveller *leveller, uint32_t first, uint32_t end,
-                               int all) {
+/* Edges of a vertex become source rows, ascending, and ids; parallel edges stay in the order of ids. */
+static void set_sources(bdag_leveller *leveller, uint32_t v) {
   const bdag_build *build = leveller->build;
-  const bdag_network *network = build->network;
-  const uint32_t *level = build->plan->level;
-  uint32_t *next = leveller->out_first;
-  const int every = first == 0 && end == build->plan->depth + 1;
-  for (uint64_t e = 0; e < network->edge_count; e++) {
-    const uint32_t source = network->source[e];
-    if (every && e + BDAG_EDGES_AHEAD < network->edge_count)
-      __builtin_prefetch(&leveller->out[next[network->source[e + BDAG_EDGES_AHEAD]]], 1);
-    if (!all && !bdag_edge_takes_part(build, e)) continue;
-    if (!every && level[source] - first >= end - first) continue;
-    leveller->out[next[source]++] = (bdag_half_edge){network->target[e], (uint32_t)e};
-  }
-}
-
-/* Edges by source (counting sort), those from level `first` and from as many further ones as there is room
- * for. Returns −1 when out of memory. */
-static int list_out_edges(bdag_leveller *leveller, uint32_t first) {
-  bdag_build *build = leveller->build;
-  const uint32_t levels = build->plan->depth + 1;
-  const uint64_t share = build->edges / WINDOWS;
-  const uint64_t room = share > WINDOW_EDGES ? share : WINDOW_EDGES;
-  uint32_t end = first + 1, at = 0;
-  uint64_t edges = leveller->out_edges[first];
-  while (end < levels && edges + leveller->out_edges[end] <= room)
-    edges += leveller->out_edges[end++];
-  if (edges > leveller->out_capacity || leveller->out == NULL) {
-    bdag_free(build->context, leveller->out);
-    leveller->out = bdag_allocate_array(build->context, edges, sizeof *leveller->out);
-    leveller->out_capacity = edges;
-    if (leveller->out == NULL) return -1;
-  }
-  for (uint32_t l = first; l < end; l++) place_out_lists(leveller, l, &at);
-  if (build->all)
-    place_edges(leveller, first, end, 1);
-  else
-    place_edges(leveller, first, end, 0);
-  leveller->listed = end;
-  return 0;
-}
-
-/* Rows from `first` on into the lists of their successors. Their own out-edges end where out_first is. */
-static void enter_rows(const bdag_leveller *leveller, uint32_t first) {
-  const bdag_build *build = leveller->build;
-  const bdag_plan *plan = build->plan;
-  bdag_half_edge *in = (bdag_half_edge *)build->in;
-  uint32_t *next = build->in_offset;
-  for (uint32_t row = first; row < plan->rows; row++) {
-    const uint32_t v = plan->vertex_of_row[row], degree = build->out_degree[v];
-    const bdag_half_edge *out = leveller->out + leveller->out_first[v] - degree;
-    for (uint32_t k = 0; k < degree; k++)
-      in[next[out[k].end]++] = (bdag_half_edge){row, out[k].edge};
-  }
-}
-
-/* Edges of a vertex, which are complete, become source rows, ascending, and ids; parallel edges are in the
- * order of ids. */
-static void divide_list(const bdag_leveller *leveller, uint32_t v) {
-  const bdag_build *build = leveller->build;
+  const uint32_t *row_of_vertex = build->plan->row_of_vertex;
   const uint32_t count = build->in_degree[v];
-  uint32_t *list = build->in + 2 * (uint64_t)(build->in_offset[v] -= count);
+  uint32_t *sources = build->in + 2 * (uint64_t)build->in_offset[v], *edges = sources + count;
+  bdag_half_edge *list = leveller->list_space[0];
+  uint32_t least = UINT32_MAX, most = 0, before = 0;
+  int sorted = 1;
   for (uint32_t k = 0; k < count; k++) {
-    leveller->id_space[k] = list[2 * k + 1];
-    list[k] = list[2 * k];
+    const uint32_t row = row_of_vertex[sources[2 * k]];
+    list[k] = (bdag_half_edge){row, sources[2 * k + 1]};
+    sorted &= row >= before;
+    before = row;
+    least = row < least ? row : least;
+    most = row > most ? row : most;
   }
-  memcpy(list + count, leveller->id_space, count * sizeof *list);
+  if (!sorted && count <= SHORT_LIST)
+    insert_each(list, count);
+  else if (!sorted)
+    list = sort_by_digits(list, leveller->list_space[1], count, least, most);
+  for (uint32_t k = 0; k < count; k++) {
+    sources[k] = list[k].source;
+    edges[k] = list[k].edge;
+  }
 }
 
 /* Lists of the rows from `first` on, which are those of a level, into the order of rows. */
@@ -161,6 +128,35 @@ static void order_lists(const bdag_leveller *leveller, uint32_t first) {
   }
   const uint64_t end = 2 * (uint64_t)build->row_first[plan->rows];
   memcpy(build->in + begin, leveller->level_space, (end - begin) * sizeof *build->in);
+}
+
+static inline void place_edges(bdag_leveller *leveller, int all) {
+  const bdag_build *build = leveller->build;
+  const bdag_network *network = build->network;
+  uint32_t *next = build->in_offset;
+  bdag_half_edge *in = (bdag_half_edge *)build->in;
+  for (uint64_t e = 0; e < network->edge_count; e++) {
+    if (e + BDAG_EDGES_AHEAD < network->edge_count)
+      __builtin_prefetch(&in[next[network->target[e + BDAG_EDGES_AHEAD]]], 1);
+    if (!all && !bdag_edge_takes_part(build, e)) continue;
+    in[next[network->target[e]]++] = (bdag_half_edge){network->source[e], (uint32_t)e};
+  }
+}
+
+/* Edges by level and target (counting sort). */
+static void list_edges(bdag_leveller *leveller, uint32_t neurons) {
+  bdag_build *build = leveller->build;
+  uint32_t at = 0;
+  for (uint32_t i = 0; i < neurons; i++) {
+    build->in_offset[leveller->sorted[i]] = at;
+    at += build->in_degree[leveller->sorted[i]];
+  }
+  if (build->all)
+    place_edges(leveller, 1);
+  else
+    place_edges(leveller, 0);
+  for (uint32_t i = 0; i < neurons; i++)
+    build->in_offset[leveller->sorted[i]] -= build->in_degree[leveller->sorted[i]];
 }
 
 /* ---- Levels -------------------------------------------------------------------------------------- */
@@ -244,8 +240,6 @@ static int rows_of_levels(bdag_leveller *leveller) {
   bdag_similar_work work;
   int failed = bdag_similar_create(&work, build->context, build->active_count, build->active_count);
   for (uint32_t l = 0; l <= plan->depth && !failed; l++) {
-    if (l >= leveller->listed) failed = list_out_edges(leveller, l);
-    if (failed) break;
     uint32_t *level = leveller->sorted + leveller->offset[l];
     const uint32_t count = (uint32_t)(leveller->offset[l + 1] - leveller->offset[l]);
     const uint32_t first = build->row_of_level[l] = plan->rows;
@@ -255,36 +249,33 @@ static int rows_of_levels(bdag_leveller *leveller) {
         __builtin_prefetch(&build->in_degree[level[i + LISTS_AHEAD]]);
         __builtin_prefetch(&build->in_offset[level[i + LISTS_AHEAD]]);
       }
-      divide_list(leveller, level[i]);
+      set_sources(leveller, level[i]);
     }
     sort_level(build, level, leveller->space, count);
     if (plan->options.amalgamation != BDAG_AMALGAMATE_OFF)
       failed = bdag_order_similar(&work, &lists, level, count);
     for (uint32_t i = 0; i < count; i++) give_row(build, level[i]);
     order_lists(leveller, first);
-    if (!failed) enter_rows(leveller, l == 0 ? 0 : first);
   }
   bdag_similar_destroy(&work);
   return failed;
 }
 
-/* Most of what enumerating needed is not needed any more: lists with ids take the place of those without. */
+/* What enumerating needed is not needed any more: lists with ids take the place of those without. */
 static int allocate_lists(bdag_leveller *leveller) {
   bdag_build *build = leveller->build;
   const bdag_context *context = build->context;
+  bdag_free(context, build->out_degree);
   bdag_free(context, build->order);
-  build->in_source = build->order = NULL;
+  build->in_source = build->out_degree = build->order = NULL;
   const uint32_t levels = build->plan->depth + 1;
   leveller->offset = bdag_allocate_zeroed(context, (uint64_t)levels + 2, sizeof *leveller->offset);
   leveller->sorted = bdag_allocate_array(context, build->active_count, sizeof *leveller->sorted);
   leveller->space = bdag_allocate_array(context, build->active_count, sizeof *leveller->space);
-  leveller->out_edges = bdag_allocate_zeroed(context, levels, sizeof *leveller->out_edges);
-  leveller->out_first = bdag_allocate_array(context, build->vertices, sizeof *leveller->out_first);
   build->row_of_level = bdag_allocate_array(context, levels, sizeof *build->row_of_level);
   build->row_first =
       bdag_allocate_zeroed(context, (uint64_t)build->active_count + 1, sizeof *build->row_first);
   return leveller->offset == NULL || leveller->sorted == NULL || leveller->space == NULL ||
-         leveller->out_edges == NULL || leveller->out_first == NULL ||
          build->row_of_level == NULL || build->row_first == NULL;
 }
 
@@ -302,15 +293,12 @@ static int allocate_space(bdag_leveller *leveller) {
     }
     if (edges > largest) largest = edges;
   }
-  leveller->id_space = bdag_allocate_array(context, longest, sizeof *leveller->id_space);
+  for (int i = 0; i < 2; i++)
+    leveller->list_space[i] =
+        bdag_allocate_array(context, longest, sizeof *leveller->list_space[i]);
   leveller->level_space = bdag_allocate_array(context, largest, 2 * sizeof *leveller->level_space);
-  return leveller->id_space == NULL || leveller->level_space == NULL;
-}
-
-static void count_out_edges(const bdag_leveller *leveller) {
-  const bdag_build *build = leveller->build;
-  for (uint32_t v = 0; v < build->vertices; v++)
-    if (build->active[v]) leveller->out_edges[build->plan->level[v]] += build->out_degree[v];
+  return leveller->list_space[0] == NULL || leveller->list_space[1] == NULL ||
+         leveller->level_space == NULL;
 }
 
 bdag_status bdag_build_rows(bdag_build *build, bdag_error *error) {
@@ -323,23 +311,18 @@ bdag_status bdag_build_rows(bdag_build *build, bdag_error *error) {
     failed = allocate_space(&leveller);
   }
   if (!failed) {
-    place_lists(&leveller, (uint32_t)leveller.offset[plan->depth + 1]);
-    count_out_edges(&leveller);
+    list_edges(&leveller, (uint32_t)leveller.offset[plan->depth + 1]);
     rows_of_inputs_and_constants(build);
     plan->width = plan->first_neuron;
     failed = rows_of_levels(&leveller);
     for (uint32_t row = 0; row < plan->rows; row++) plan->iota[row] = row;
   }
   bdag_free(context, build->in_offset);
-  bdag_free(context, build->out_degree);
-  build->in_offset = build->out_degree = NULL;
+  build->in_offset = NULL;
   bdag_free(context, leveller.offset);
   bdag_free(context, leveller.sorted);
   bdag_free(context, leveller.space);
-  bdag_free(context, leveller.out_edges);
-  bdag_free(context, leveller.out_first);
-  bdag_free(context, leveller.out);
-  bdag_free(context, leveller.id_space);
+  for (int i = 0; i < 2; i++) bdag_free(context, leveller.list_space[i]);
   bdag_free(context, leveller.level_space);
   return failed ? bdag_fail_memory(error) : BDAG_OK;
 }
