@@ -185,9 +185,14 @@ static void number_row(const bdag_backward *b, const bdag_block *block, uint32_t
   const bdag_plan *plan = b->plan;
   if (block->unions > 0) {
     const bdag_union *part = &plan->union_panel[block->first_union];
-    uint32_t *cell = plan->union_slot + part->entry + row - part->row;
-    for (uint32_t k = 0; k < part->sources; k++, cell += part->targets)
-      if (*cell != BDAG_NO_SLOT) bdag_give_slot(b, cell, (*next)++);
+    uint32_t *cell = plan->union_slot + part->entry;
+    for (uint32_t k = 0; k < part->sources; k++) {
+      const bdag_span span = bdag_span_of(&part->ramps, part->targets, part->sources, k);
+      const uint32_t r = row - part->row;
+      if (r >= span.first && r < span.end && cell[r - span.first] != BDAG_NO_SLOT)
+        bdag_give_slot(b, cell + r - span.first, (*next)++);
+      cell += span.end - span.first;
+    }
   }
   for (uint64_t e = plan->list_offset[row]; e < plan->list_offset[row + 1]; e++)
     bdag_give_slot(b, &plan->list_slot[e], (*next)++);

@@ -28,13 +28,18 @@ static inline int in_window(const bdag_backward *b, uint32_t row) {
 
 static void list_united_edges(bdag_backward *b, const bdag_union *part) {
   const bdag_plan *plan = b->plan;
+  uint64_t entry = part->entry;
   for (uint32_t k = 0; k < part->sources; k++) {
     const uint32_t source = plan->source[part->list + k];
-    const uint64_t entry = part->entry + (uint64_t)k * part->targets;
+    const bdag_span span = bdag_span_of(&part->ramps, part->targets, part->sources, k);
+    const uint64_t first = entry;
+    entry += span.end - span.first;
     if (!in_window(b, source)) continue;
-    for (uint32_t r = 0; r < part->targets; r++)
-      if (plan->union_slot[entry + r] != BDAG_NO_SLOT && plan->reaches[part->row + r])
-        list_out_edge(b, source, part->row + r, b->listed + entry + r);
+    for (uint32_t r = span.first; r < span.end; r++) {
+      const uint64_t cell = first + r - span.first;
+      if (plan->union_slot[cell] != BDAG_NO_SLOT && plan->reaches[part->row + r])
+        list_out_edge(b, source, part->row + r, b->listed + cell);
+    }
   }
 }
 

@@ -36,9 +36,15 @@ typedef struct bdag_panel {
 /* Consecutive rows whose irregular edges share most of their sources (forward pass only). */
 typedef struct bdag_union {
   uint32_t row, targets, sources;
+  bdag_ramps ramps;
+  uint8_t padded; /* some of its cells are no edges */
   uint64_t list;  /* in plan->source */
-  uint64_t entry; /* in plan->union_slot, [sources][targets] */
+  uint64_t entry; /* in plan->union_slot, a cell for each target that reads a source */
 } bdag_union;
+
+static inline uint64_t bdag_union_cells(const bdag_union *part) {
+  return bdag_ramp_cells(&part->ramps, part->targets, part->sources);
+}
 
 typedef struct bdag_union_exception {
   uint32_t cell, slot; /* entry; relative to edge_base */
@@ -79,11 +85,12 @@ typedef struct bdag_pull_group {
 } bdag_pull_group;
 
 /* Rows at consecutive positions of plan->sweep_row that share most of their successors, backward: entries
- * entry … of plan->sweep_successor are the successors of all. The weight of successor k and row r has
- * slot + k·rows + r; holes hold 0. */
+ * entry … of plan->sweep_successor are the successors of all. From `slot` on each successor has a weight
+ * for each row that reads it; holes hold 0. */
 typedef struct bdag_bundle {
   uint32_t first, entry, slot, hole;
   uint32_t rows, successors, holes;
+  bdag_ramps ramps;
 } bdag_bundle;
 
 /* Positions in plan->sweep_row of rows that do not depend on each other, with one activation: first
@@ -255,9 +262,9 @@ uint64_t bdag_plan_state_of_parameter(const bdag_plan *plan, uint64_t parameter)
 /* Of a cell of a union, relative to edge_base; 0 where no edge is. */
 uint32_t bdag_plan_union_slot(const bdag_plan *plan, const bdag_union *part, uint32_t source,
                               uint32_t target);
-/* The same for all targets of several sources, in plans without union_slot. */
-void bdag_plan_union_slots(const bdag_plan *plan, const bdag_union *part, uint32_t source,
-                           uint32_t sources, uint32_t *slot);
+/* The same for all cells of several sources, in plans without union_slot. Returns their number. */
+uint32_t bdag_plan_union_slots(const bdag_plan *plan, const bdag_union *part, uint32_t source,
+                               uint32_t sources, uint32_t *slot);
 /* Slot of an edge, BDAG_NONE if it takes no part. */
 uint64_t bdag_plan_slot_of_edge(const bdag_plan *plan, uint64_t edge);
 

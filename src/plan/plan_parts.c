@@ -57,7 +57,8 @@ bdag_status bdag_plan_count_bundles(const bdag_plan *plan, bdag_plan_bundles *bu
     const bdag_bundle *bundle = &plan->bundle[i];
     bundles->rows += bundle->rows;
     bundles->padding += bundle->holes;
-    bundles->edges += (uint64_t)bundle->rows * bundle->successors - bundle->holes;
+    bundles->edges +=
+        bdag_ramp_cells(&bundle->ramps, bundle->rows, bundle->successors) - bundle->holes;
   }
   return BDAG_OK;
 }

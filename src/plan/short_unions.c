@@ -11,11 +11,16 @@
 #define USUAL 64u
 
 /* What the cells of a source are counted from: the first of them is 1. */
-static uint32_t base_of(const uint32_t *slot, uint32_t targets) {
+static uint32_t base_of(const uint32_t *slot, uint32_t readers) {
   uint32_t least = UINT32_MAX;
-  for (uint32_t r = 0; r < targets; r++)
+  for (uint32_t r = 0; r < readers; r++)
     if (slot[r] != 0 && slot[r] < least) least = slot[r];
   return least - 1;
+}
+
+static uint32_t readers_of(const bdag_union *part, uint32_t source) {
+  const bdag_span span = bdag_span_of(&part->ramps, part->targets, part->sources, source);
+  return span.end - span.first;
 }
 
 static uint8_t near_of(uint32_t slot, uint32_t base) {
@@ -28,25 +33,24 @@ static uint64_t count_exceptions(const bdag_plan *plan) {
   for (uint32_t i = 0; i < plan->unions; i++) {
     const bdag_union *part = &plan->union_panel[i];
     const uint32_t *slot = plan->union_slot + part->entry;
-    for (uint32_t k = 0; k < part->sources; k++, slot += part->targets) {
-      const uint32_t base = base_of(slot, part->targets);
-      for (uint32_t r = 0; r < part->targets; r++)
-        exceptions += near_of(slot[r], base) == EXCEPTION;
+    for (uint32_t k = 0; k < part->sources; k++) {
+      const uint32_t readers = readers_of(part, k), base = base_of(slot, readers);
+      for (uint32_t r = 0; r < readers; r++) exceptions += near_of(*slot++, base) == EXCEPTION;
     }
   }
   return exceptions;
 }
 
 static void shorten(bdag_plan *plan, const bdag_union *part) {
+  uint64_t cell = part->entry;
   for (uint32_t k = 0; k < part->sources; k++) {
-    const uint64_t cell = part->entry + (uint64_t)k * part->targets;
-    const uint32_t *slot = plan->union_slot + cell;
-    const uint32_t base = plan->union_base[part->list + k] = base_of(slot, part->targets);
-    for (uint32_t r = 0; r < part->targets; r++) {
-      const uint8_t near = plan->union_near[cell + r] = near_of(slot[r], base);
+    const uint32_t *slot = plan->union_slot + cell, readers = readers_of(part, k);
+    const uint32_t base = plan->union_base[part->list + k] = base_of(slot, readers);
+    for (uint32_t r = 0; r < readers; r++, cell++) {
+      const uint8_t near = plan->union_near[cell] = near_of(slot[r], base);
       if (near == EXCEPTION)
         plan->union_exception[plan->union_exceptions++] =
-            (bdag_union_exception){(uint32_t)(cell + r), slot[r]};
+            (bdag_union_exception){(uint32_t)cell, slot[r]};
     }
   }
 }
@@ -89,17 +93,28 @@ static inline uint32_t slot_of(const bdag_plan *plan, uint32_t base, uint64_t ce
   return near == NO_EDGE ? 0 : base + near;
 }
 
-void bdag_plan_union_slots(const bdag_plan *plan, const bdag_union *part, uint32_t source,
-                           uint32_t sources, uint32_t *slot) {
-  const uint32_t *base = plan->union_base + part->list + source;
-  uint64_t cell = part->entry + (uint64_t)source * part->targets;
-  for (uint32_t k = 0; k < sources; k++)
-    for (uint32_t r = 0; r < part->targets; r++) *slot++ = slot_of(plan, base[k], cell++);
+/* First cell of a source. */
+static uint64_t cell_of(const bdag_union *part, uint32_t source) {
+  return part->entry + bdag_ramp_cells_before(&part->ramps, part->targets, part->sources, source);
+}
+
+uint32_t bdag_plan_union_slots(const bdag_plan *plan, const bdag_union *part, uint32_t source,
+                               uint32_t sources, uint32_t *slot) {
+  const uint64_t first = cell_of(part, source);
+  uint64_t cell = first;
+  for (uint32_t k = source; k < source + sources; k++) {
+    const uint32_t base = plan->union_base[part->list + k];
+    for (uint32_t readers = readers_of(part, k); readers > 0; readers--)
+      *slot++ = slot_of(plan, base, cell++);
+  }
+  return (uint32_t)(cell - first);
 }
 
 uint32_t bdag_plan_union_slot(const bdag_plan *plan, const bdag_union *part, uint32_t source,
                               uint32_t target) {
-  const uint64_t cell = part->entry + (uint64_t)source * part->targets + target;
+  const bdag_span span = bdag_span_of(&part->ramps, part->targets, part->sources, source);
+  if (target < span.first || target >= span.end) return 0;
+  const uint64_t cell = cell_of(part, source) + target - span.first;
   if (plan->union_slot != NULL) return plan->union_slot[cell];
   return slot_of(plan, plan->union_base[part->list + source], cell);
 }

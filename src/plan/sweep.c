@@ -132,37 +132,43 @@ static uint32_t bundle_rows(bdag_backward *b, const uint32_t *order, uint32_t le
   return 1;
 }
 
-/* Where a row of the bundle does not have one of its successors. */
-static void note_holes(bdag_backward *b, const uint32_t *order, const bdag_bundle *bundle) {
+/* Successors in order, and a bit in b->column for each row that reads one. */
+static bdag_ramps order_successors(bdag_backward *b, const uint32_t *order, uint32_t rows,
+                                   uint32_t successors) {
+  uint32_t *readers = b->column;
+  bdag_sort_numbers(b->successor, successors);
+  for (uint32_t k = 0; k < successors; k++) readers[b->successor[k]] = 0;
+  for (uint32_t r = 0; r < rows; r++) {
+    const uint32_t *out = b->out_target + b->out_offset[order[r]];
+    for (uint32_t k = 0; k < b->out_length[order[r]]; k++) readers[out[k]] |= 1u << r;
+  }
+  uint32_t *sorted = b->plan->sweep_successor + b->plan->sweep_offset[b->plan->swept];
+  return bdag_order_by_readers(b->successor, successors, rows, readers, sorted);
+}
+
+/* Where a row of the bundle does not have a successor that all rows should have. */
+static void note_holes(bdag_backward *b, const bdag_bundle *bundle) {
   bdag_plan *plan = b->plan;
-  uint32_t next[BDAG_BUNDLE_ROWS] = {0};
-  if (bundle->holes == 0) return;
-  for (uint32_t k = 0; k < bundle->successors; k++)
-    for (uint32_t r = 0; r < bundle->rows; r++) {
-      const uint32_t at = b->out_offset[order[r]] + next[r];
-      if (next[r] < b->out_length[order[r]] && b->out_target[at] == b->successor[k])
-        next[r]++;
-      else
-        plan->hole[plan->holes++] = bundle->slot + k * bundle->rows + r;
-    }
+  uint32_t slot = bundle->slot;
+  for (uint32_t k = 0; k < bundle->successors && bundle->holes > 0; k++) {
+    const bdag_span span = bdag_span_of(&bundle->ramps, bundle->rows, bundle->successors, k);
+    for (uint32_t r = span.first; r < span.end; r++, slot++)
+      if (!(b->column[b->successor[k]] >> r & 1)) plan->hole[plan->holes++] = slot;
+  }
 }
 
 static void add_bundle(bdag_backward *b, const uint32_t *order, uint32_t rows) {
   bdag_plan *plan = b->plan;
   uint64_t edges, entry = plan->sweep_offset[plan->swept];
   const uint32_t successors = unite(b, order, rows, &edges);
-  const uint64_t cells = (uint64_t)rows * successors;
+  for (uint32_t r = 0; r < rows; r++) prefetch_slots(b, order[r]);
+  const bdag_ramps ramps = order_successors(b, order, rows, successors);
+  const uint64_t cells = bdag_ramp_cells(&ramps, rows, successors);
   if (bdag_backward_grow(b, &plan->bundle, &b->bundle_capacity, plan->bundles, 1,
                          sizeof *plan->bundle) ||
       bdag_backward_grow(b, &plan->hole, &b->hole_capacity, plan->holes, cells - edges,
                          sizeof *plan->hole))
     return;
-  for (uint32_t r = 0; r < rows; r++) prefetch_slots(b, order[r]);
-  bdag_sort_numbers(b->successor, successors);
-  for (uint32_t k = 0; k < successors; k++) {
-    b->column[b->successor[k]] = k;
-    plan->sweep_successor[entry + k] = b->successor[k];
-  }
   const uint64_t slot = plan->edge_base + 1 + plan->live_slots;
   bdag_bundle bundle = {.first = (uint32_t)plan->swept,
                         .entry = (uint32_t)entry,
@@ -170,16 +176,18 @@ static void add_bundle(bdag_backward *b, const uint32_t *order, uint32_t rows) {
                         .hole = (uint32_t)plan->holes,
                         .holes = (uint32_t)(cells - edges),
                         .rows = rows,
-                        .successors = successors};
+                        .successors = successors,
+                        .ramps = ramps};
+  note_holes(b, &bundle);
+  bdag_place_by_readers(&ramps, b->successor, successors, rows, b->column);
   for (uint32_t r = 0; r < rows; r++) {
     const uint32_t *out = b->out_target + b->out_offset[order[r]];
     const uint32_t *cell = b->out_cell + b->out_offset[order[r]];
     for (uint32_t k = 0; k < b->out_length[order[r]]; k++)
-      bdag_give_slot(b, cell_of(b, cell[k]), slot + (uint64_t)b->column[out[k]] * rows + r);
+      bdag_give_slot(b, cell_of(b, cell[k]), slot + (uint32_t)(b->column[out[k]] + r));
     plan->sweep_row[plan->swept++] = order[r];
     plan->sweep_offset[plan->swept] = entry + successors;
   }
-  note_holes(b, order, &bundle);
   plan->padding += bundle.holes;
   plan->live_slots += cells;
   b->swept_edges += edges;

@@ -57,6 +57,7 @@ static void forward_union(const bdag_step *step, const bdag_union *part) {
       .source = step->plan->source + part->list,
       .sources = part->sources,
       .targets = part->targets,
+      .ramps = part->ramps,
       .rows = step->out,
       .row_stride = step->engine->tile,
       .target = step->out + part->row * step->row_bytes,
@@ -130,7 +131,8 @@ static void activate(const bdag_step *step, const bdag_row_run *run) {
 }
 
 static int is_padded(const bdag_plan *plan, const bdag_block *block) {
-  return block->unions > 0 || (block->panels > 0 && plan->panel[block->panel].holes > 0);
+  return (block->unions > 0 && plan->union_panel[block->first_union].padded) ||
+         (block->panels > 0 && plan->panel[block->panel].holes > 0);
 }
 
 static void forward_block(const bdag_step *step, const bdag_block *block) {

@@ -29,8 +29,7 @@ static bdag_entries entries_of(const bdag_plan *plan, const bdag_task *task) {
     const bdag_union *begin = &plan->union_panel[block->first_union];
     const bdag_union *end = begin + block->unions - 1;
     if (entries.unions.count == 0) entries.unions.first = begin->entry;
-    entries.unions.count =
-        end->entry + (uint64_t)end->sources * end->targets - entries.unions.first;
+    entries.unions.count = end->entry + bdag_union_cells(end) - entries.unions.first;
   }
   return entries;
 }
@@ -87,8 +86,7 @@ static void gather_short(const bdag_engine *engine, uint32_t begin, uint32_t end
       }
       const uint32_t room = (SHORT_CHUNK - used) / part->targets;
       sources = part->sources - k < room ? part->sources - k : room;
-      bdag_plan_union_slots(engine->plan, part, k, sources, slot + used);
-      used += sources * part->targets;
+      used += bdag_plan_union_slots(engine->plan, part, k, sources, slot + used);
     }
   }
   engine->kernels->gather(weights, slot, used, to);
