@@ -14,8 +14,8 @@ static inline char *moved(char *rows, int64_t by, size_t row_bytes) {
 
 static bdag_step backward_step(bdag_engine *engine, const bdag_grad_task *places, uint64_t tile) {
   bdag_step step = step_of(engine, tile);
-  char *out_grad = bdag_grad_rows(engine, engine->out_grad, tile);
   step.grad = bdag_grad_rows(engine, engine->in_grad, tile);
+  char *out_grad = engine->out_grad + (step.grad - engine->in_grad);
   step.out_grad = moved(out_grad, places->own, step.row_bytes);
   step.in_grad = moved(step.grad, places->own, step.row_bytes);
   step.listed_grad = moved(step.grad, places->listed, step.row_bytes);
