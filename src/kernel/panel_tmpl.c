@@ -224,33 +224,60 @@ void NAME(union_panel)(const bdag_union_job *job) {
 
 /* ---- Lists --------------------------------------------------------------------------------------- */
 
-/* Asks for the part of a row that a column of `vectors` reads. */
-INLINE void prefetch_row(const real *row, const int vectors) {
-  for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
-    __builtin_prefetch((const char *)row + byte, 0, 3);
+/* Terms of one target: row(source[i]) times weight[i]; row(ahead[i]) is asked for if ahead is not NULL. */
+INLINE void add_terms(const char *rows, size_t stride, const uint32_t *source,
+                      const uint32_t *ahead, const real *weight, uint64_t count, vec *sum,
+                      const int vectors, const int asks) {
+  for (uint64_t i = 0; i < count; i++) {
+    if (asks) {
+      const char *next = rows + ahead[i] * stride;
+      for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
+        __builtin_prefetch(next + byte, 0, 3);
+    }
+    const real *row = (const real *)(rows + source[i] * stride);
+    const vec w = vec_set1(weight[i]);
+    for (int j = 0; j < vectors; j++) sum[j] = vec_fma(w, vec_loadu(row + j * LANES), sum[j]);
+  }
 }
 
-INLINE void list_columns(const bdag_list_job *job, size_t t, const int vectors, const int ahead) {
-  const real *weight = job->weights, *rows = (const real *)job->rows + t;
-  const size_t stride = job->row_stride;
-  const uint32_t *source = job->source;
-  const uint64_t limit = job->limit, distance = job->ahead;
-  for (uint32_t r = 0; r < job->targets; r++) {
-    real *target = (real *)job->target + r * stride + t;
-    const uint64_t end = job->offset[r + 1];
+/* σ of sums that are stored; *in keeps them if it is not NULL. */
+static __attribute__((noinline)) void activate_sums(vec_function *function, real parameter,
+                                                    real *row, real *in, size_t count) {
+  for (size_t i = 0; in != NULL && i < count; i += LANES) vec_storeu(in + i, vec_loadu(row + i));
+  for (size_t i = 0; function != NULL && i < count; i += LANES)
+    vec_storeu(row + i, function(vec_loadu(row + i), vec_set1(parameter)));
+}
+
+/* σ of a target's sums comes one target later: it waits for nothing while the next rows are on their way. */
+INLINE void list_columns(const bdag_list_job *shared, size_t t, const int vectors,
+                         const int ahead) {
+  const bdag_list_job job = *shared; /* as far as the compiler knows a stored row could change it */
+  const size_t stride = job.row_stride;
+  const char *rows = (const char *)((const real *)job.rows + t);
+  const real *weight = job.weights, *initial = job.initial;
+  real *target = (real *)job.target + t, *in = job.in == NULL ? NULL : (real *)job.in + t;
+  vec_function *const function = NAME(activation)[job.activation];
+  const real parameter = (real)job.parameter;
+  const int finishes = in != NULL || function != NULL;
+  for (uint32_t r = 0; r < job.targets; r++, target += stride) {
+    const uint64_t first = job.offset[r], count = job.offset[r + 1] - first;
+    const uint32_t *source = job.source + first;
     vec sum[TILE_VECTORS];
     for (int j = 0; j < vectors; j++)
-      sum[j] = job->initial != NULL ? vec_set1(((const real *)job->initial)[r])
-                                    : vec_loadu(target + j * LANES);
-    for (uint64_t i = job->offset[r]; i < end; i++) {
-      if (ahead && i + distance < limit)
-        prefetch_row(rows + source[i + distance] * stride, vectors);
-      const real *row = rows + source[i] * stride;
-      const vec w = vec_set1(*weight++);
-      for (int j = 0; j < vectors; j++) sum[j] = vec_fma(w, vec_loadu(row + j * LANES), sum[j]);
-    }
+      sum[j] = initial != NULL ? vec_set1(initial[r]) : vec_loadu(target + j * LANES);
+    if (ahead && first + count + job.ahead <= job.limit)
+      add_terms(rows, stride * sizeof(real), source, source + job.ahead, weight, count, sum,
+                vectors, 1);
+    else
+      add_terms(rows, stride * sizeof(real), source, NULL, weight, count, sum, vectors, 0);
+    weight += count;
     for (int j = 0; j < vectors; j++) vec_storeu(target + j * LANES, sum[j]);
+    if (!finishes || r == 0) continue;
+    activate_sums(function, parameter, target - stride, in, vectors * LANES);
+    if (in != NULL) in += stride;
   }
+  if (finishes && job.targets > 0)
+    activate_sums(function, parameter, target - stride, in, vectors * LANES);
 }
 
 INLINE void list_with(const bdag_list_job *job, const int ahead) {
