@@ -182,7 +182,7 @@ void bench_html_times(FILE *stream, const bench_scaling *scaling) {
 }
 
 static void scaling_cells(FILE *stream, const bench_scaling_case *c, const bench_scaling_point *p) {
-  static const char *const axes[] = {"auto", "tiles", "vertices", "serial"};
+  static const char *const axes[] = {"auto", "tiles", "vertices", "serial", "both"};
   cell_three(stream, p->speedup);
   cell_three(stream, p->speedup_serial);
   cell_number(stream, "%.0f", 100.0 * p->efficiency);
@@ -190,7 +190,7 @@ static void scaling_cells(FILE *stream, const bench_scaling_case *c, const bench
   cell_count(stream, p->tasks);
   cell_seconds(stream, p->task_seconds);
   cell_number(stream, "%.0f", 100.0 * p->overhead);
-  cell(stream, "%s", p->axis >= 0 && p->axis < 4 ? axes[p->axis] : "–");
+  cell(stream, "%s", p->axis >= 0 && p->axis < 5 ? axes[p->axis] : "–");
   cell(stream, "%s", p->bitwise_equal < 0 ? "–" : p->bitwise_equal ? "yes" : "NO");
 }
 

@@ -7,7 +7,7 @@
 
 #include "bench_base.h"
 
-static const char *const axis_names[] = {"auto", "tiles", "vertices", "serial"};
+static const char *const axis_names[] = {"auto", "tiles", "vertices", "serial", "both"};
 static const char *const levels[] = {"L1", "L2", "L3", "memory"};
 
 const char *bench_axis_name(int axis) {
@@ -130,7 +130,7 @@ static int take_count(uint64_t most, const json_t *value, uint64_t *count) {
 static int take_enumeration(const bench_field *field, char *place, const json_t *value) {
   static const char *const limits[] = {"work", "span", "bandwidth"};
   const int axis = field->type == BENCH_FIELD_AXIS;
-  const int word = axis ? take_word(axis_names, 4, value) : take_word(limits, 3, value);
+  const int word = axis ? take_word(axis_names, 5, value) : take_word(limits, 3, value);
   if (word < 0) return 0;
   if (axis)
     *(int *)place = word;

@@ -35,7 +35,7 @@ static const struct argp_option options[] = {
     {"isa", KEY_ISA, "ISA", 0, "auto, baseline, avx2, avx512 or neon", 0},
     {"granularity", KEY_GRANULARITY, "WORD", 0, "grouped (default) or vertex", 0},
     {"amalgamation", KEY_AMALGAMATION, "WORD", 0, "cost (default), off or forced", 0},
-    {"axis", KEY_AXIS, "WORD", 0, "auto (default), tiles, vertices or serial", 0},
+    {"axis", KEY_AXIS, "WORD", 0, "auto (default), tiles, vertices, both or serial", 0},
     {"tile", KEY_TILE, "SAMPLES", 0, "samples a tile, a multiple of 16; default: chosen", 0},
     {"deterministic", KEY_DETERMINISTIC, NULL, 0, "results independent of threads and axis", 0},
     {"no-pin", KEY_NO_PIN, NULL, 0, "do not bind threads to processors", 0},
@@ -111,7 +111,7 @@ static void parse_engine_option(int key, char *text, struct argp_state *state) {
   static const char *const isas[] = {"auto", "baseline", "avx2", "avx512", "neon", NULL};
   static const char *const granularities[] = {"grouped", "vertex", NULL};
   static const char *const amalgamations[] = {"cost", "off", "forced", NULL};
-  static const char *const axes[] = {"auto", "tiles", "vertices", "serial", NULL};
+  static const char *const axes[] = {"auto", "tiles", "vertices", "serial", "both", NULL};
   bench_settings *settings = state->input;
   switch (key) {
   case KEY_TYPE:

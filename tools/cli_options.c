@@ -93,15 +93,16 @@ static const struct argp_option compute_options[] = {
     {"oversubscribe", KEY_OVERSUBSCRIBE, NULL, 0, "Accept more threads than processors", 4},
     {"type", KEY_TYPE, "NAME", 0, "Type of the numbers: float32 (default) or float64", 4},
     {"axis", KEY_AXIS, "NAME", 0,
-     "What threads share out: auto (default), tiles of samples, vertices, or serial: nothing", 4},
+     "What threads share out: auto (default), tiles of samples, vertices, both, or serial: nothing",
+     4},
     {"deterministic", KEY_DETERMINISTIC, NULL, 0,
-     "The same bits for every number of threads and either axis", 4},
+     "The same bits for every number of threads and every axis", 4},
     {"batch", KEY_BATCH, "COUNT", 0, "Samples a pass takes at once. Default: 128", 4},
     {NULL, 0, NULL, 0, NULL, 0}};
 
 static error_t parse_compute(int key, char *argument, struct argp_state *state) {
   static const char *const types[] = {"float32", "float64", NULL};
-  static const char *const axes[] = {"auto", "tiles", "vertices", "serial", NULL};
+  static const char *const axes[] = {"auto", "tiles", "vertices", "serial", "both", NULL};
   cli_compute *compute = state->input;
   switch (key) {
   case KEY_THREADS:

@@ -17,7 +17,7 @@ const char *trace_format_seconds(char *buffer, double seconds) {
 }
 
 static const char *axis_name(bdag_axis axis) {
-  static const char *const names[] = {"mixed", "tiles", "vertices", "serial"};
+  static const char *const names[] = {"mixed", "tiles", "vertices", "serial", "both"};
   return names[axis];
 }
 

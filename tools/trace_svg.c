@@ -244,7 +244,8 @@ static double legend_height(const drawing *d) {
 }
 
 static void put_title(const drawing *d) {
-  static const char *const axes[] = {"tiles and vertices", "tiles", "vertices", "nothing"};
+  static const char *const axes[] = {"several axes", "tiles", "vertices", "nothing",
+                                     "tiles and vertices"};
   const bdag_analysis *analysis = &d->report->analysis;
   char text[256], work[40], span[40];
   snprintf(text, sizeof text, "%s of %" PRIu64 " sample%s, %u thread%s", d->report->what,

@@ -68,9 +68,14 @@ BDAG_API bdag_status bdag_weights_write(bdag_weights *weights, uint64_t first, u
 
 typedef enum bdag_axis {
   BDAG_AXIS_AUTO = 0,
-  BDAG_AXIS_TILES = 1, /* each thread takes whole tiles; gradient buffers are reduced at the end */
-  BDAG_AXIS_VERTICES = 2, /* tasks of vertices, released by the reversed edges */
-  BDAG_AXIS_SERIAL = 3    /* the calling thread alone, without OpenMP */
+  /* Each thread takes whole tiles from the first task to the last. Where it comes to a task's gradient
+   * before its turn, it leaves its part in a buffer of its own until then. */
+  BDAG_AXIS_TILES = 1,
+  BDAG_AXIS_VERTICES = 2, /* tasks of vertices over all tiles, released by the reversed edges */
+  BDAG_AXIS_SERIAL = 3,   /* the calling thread alone, without OpenMP */
+  /* Each task is cut into groups of tiles, which are scheduled as tasks of their own: for fewer tiles than
+   * threads. Groups of one task follow each other where they add to the same gradient. */
+  BDAG_AXIS_BOTH = 4
 } bdag_axis;
 
 typedef struct bdag_engine_options {
@@ -194,9 +199,10 @@ BDAG_API bdag_status bdag_read_parameter_grad(bdag_engine *engine, uint64_t firs
 typedef struct bdag_engine_info {
   size_t size;             /* set by the caller */
   uint64_t bytes;          /* memory of this engine */
-  uint64_t gradient_bytes; /* of them gradient buffers */
+  uint64_t gradient_bytes; /* of them gradients, and buffers for parts that wait for their turn */
   uint32_t tile;
-  uint32_t groups; /* gradient buffers on the tile axis */
+  uint32_t
+      groups; /* of tiles for max_batch, whose sums add up to the gradient one after the other */
   uint32_t threads;
   bdag_axis axis; /* what AUTO chose for max_batch */
 } bdag_engine_info;

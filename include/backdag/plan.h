@@ -31,8 +31,10 @@ typedef struct bdag_plan_options {
    * that reach Loss. NULL: the plan makes its own. */
   const uint32_t *enumeration; /* [enumeration_count], copied */
   uint64_t enumeration_count;
-  uint32_t tile;                /* samples a tile: a multiple of 16 up to 1024; 0: chosen */
-  uint32_t accumulation_groups; /* 1..256 (DESIGN: determinism); 0: chosen */
+  uint32_t tile; /* samples a tile: a multiple of 16 up to 1024; 0: chosen */
+  /* Deterministic engines cut a batch into so many groups of tiles, 1..256, and add up their sums in
+   * order; 0: by how many rows are needed at once. Others choose by threads and axis. */
+  uint32_t accumulation_groups;
 } bdag_plan_options;
 
 #define BDAG_PLAN_OPTIONS_INIT                                                                     \

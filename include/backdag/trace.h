@@ -47,7 +47,7 @@ typedef enum bdag_trace_kind {
   BDAG_TRACE_WEIGHT_GRAD = 5, /* a backward task: weight gradients of dense panels */
   BDAG_TRACE_SINGLE = 6,      /* the forward pass of one sample, or a thread's share of it */
   BDAG_TRACE_PREPARE = 7,     /* weights put into the order of the forward pass */
-  BDAG_TRACE_REDUCE = 8       /* gradient buffers summed, tied weights summed */
+  BDAG_TRACE_REDUCE = 8       /* a buffer added to the gradient, tied weights summed */
 } bdag_trace_kind;
 #define BDAG_TRACE_KINDS 9
 
@@ -63,7 +63,7 @@ typedef enum bdag_pass_kind {
 /* One pass; times are nanoseconds of the monotonic clock. */
 typedef struct bdag_trace_pass {
   bdag_pass_kind kind;
-  bdag_axis axis; /* TILES, VERTICES or SERIAL */
+  bdag_axis axis; /* TILES, VERTICES, BOTH or SERIAL */
   uint32_t threads;
   uint64_t batch, tiles;
   uint64_t begin, end;
@@ -78,7 +78,7 @@ typedef struct bdag_trace_record {
   uint32_t thread; /* 0: the one that called */
   uint32_t task;   /* number in the plan, from 0 for each direction; BDAG_NO_TASK: none */
   uint64_t first_tile, tiles;
-  uint32_t group;      /* gradient buffer that it adds to */
+  uint32_t group;      /* backward: number of its group of tiles in the order of sums */
   uint64_t begin, end; /* nanoseconds of the monotonic clock */
 } bdag_trace_record;
 
@@ -112,9 +112,10 @@ BDAG_API void bdag_trace_label(const bdag_trace *trace, const bdag_trace_record 
 
 typedef struct bdag_analysis_options {
   size_t size; /* set by the initialiser */
-  /* Which dependencies count. VERTICES: those between tasks. TILES: chunks of tiles are independent, and
-   * more threads split them down to single tiles, so that the span is an equal part of the longest
-   * chunk; in deterministic mode those of a gradient buffer follow each other. AUTO: what the pass ran
+  /* Which dependencies count. VERTICES: those between tasks. BOTH: the same, a task taking as long as the
+   * longest of its records. TILES: chunks of tiles are independent, and more threads split them down to
+   * single tiles, so that the span is an equal part of the longest chunk; in deterministic mode those of a
+   * group follow each other. AUTO: what the pass ran
    * on, for a serial one the axis with the shorter burdened span. SERIAL: all in a row. */
   bdag_axis axis;
   double release; /* seconds from the end of a task to the start of one that it released on another

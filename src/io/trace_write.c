@@ -65,7 +65,7 @@ static void put_rows(trace_writer *w) {
 
 static void put_pass(trace_writer *w, const bdag_trace_pass *pass) {
   static const char *const kinds[] = {"forward", "loss", "backward"};
-  static const char *const axes[] = {"auto", "tiles", "vertices", "serial"};
+  static const char *const axes[] = {"auto", "tiles", "vertices", "serial", "both"};
   if (pass->end == 0) return; /* it failed */
   begin_event(w, 'X', ROW_PASSES);
   put(w, ",\"cat\":\"pass\",\"name\":\"%s pass of %" PRIu64 " sample%s\"", kinds[pass->kind],

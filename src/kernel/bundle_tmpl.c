@@ -15,14 +15,22 @@
 
 /* ---- Pull ---------------------------------------------------------------------------------------- */
 
+/* What a bundle's sums have come to. */
+typedef struct pull_place {
+  const real *weight, *in_grad;
+  const uint32_t *successor;
+  uint32_t line, left; /* line: of those that are asked for meanwhile; left: successors */
+} pull_place;
+
 /* Line `line` of the rows that the next bundle writes, then of those that it reads. */
-INLINE void prefetch_next(const bdag_bundle_job *job, size_t t, uint32_t line, const int vectors) {
+INLINE void prefetch_next(const bdag_bundle_job *job, size_t t, uint32_t line, const int rows,
+                          const int vectors) {
   const uint32_t lines = (uint32_t)(vectors * LANES * sizeof(real) / 64);
-  if (lines == 0 || line >= 2 * job->rows * lines) return;
-  const uint32_t i = job->rows + line / lines % job->rows;
+  if (lines == 0 || line >= 2 * rows * lines) return;
+  const uint32_t i = rows + line / lines % rows;
   if (i >= job->row_limit) return;
   const size_t at = (job->row[i] * job->row_stride + t) * sizeof(real) + line % lines * 64;
-  if (line < job->rows * lines)
+  if (line < rows * lines)
     __builtin_prefetch((char *)job->out_grad + at, 1, 3);
   else
     __builtin_prefetch((const char *)job->out + at, 0, 3);
@@ -30,43 +38,67 @@ INLINE void prefetch_next(const bdag_bundle_job *job, size_t t, uint32_t line, c
 
 #define SUCCESSORS_AHEAD 6
 
-INLINE vec pull_columns(const bdag_bundle_job *job, size_t t, const int rows, const int vectors) {
-  const real *weight = job->weights, *in_grad = (const real *)job->in_grad + t;
-  real *out_grad = (real *)job->out_grad + t;
+/* The next successors, of rows first … end−1. */
+INLINE void pull_successors(const bdag_bundle_job *job, pull_place *at, uint32_t successors,
+                            size_t t, vec sum[][PULL_VECTORS], const int first, const int end,
+                            const int rows, const int vectors) {
   const size_t bundle = (size_t)rows * job->successors; /* the next one's weights follow */
+  const size_t stride = job->row_stride;
+  for (uint32_t k = 0; k < successors; k++, at->weight += end - first) {
+    const real *row = at->in_grad + *at->successor * stride;
+    prefetch_next(job, t, at->line, rows, vectors);
+    if (at->line++ % 4 == 0)
+      __builtin_prefetch((const void *)address_after(at->weight, bundle), 0, 3);
+    if (at->left-- > SUCCESSORS_AHEAD) {
+      const char *ahead = (const char *)(at->in_grad + at->successor[SUCCESSORS_AHEAD] * stride);
+      for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
+        __builtin_prefetch(ahead + byte, 0, 3);
+    }
+    at->successor++;
+    vec g[PULL_VECTORS];
+    for (int j = 0; j < vectors; j++) g[j] = vec_loadu(row + j * LANES);
+    for (int i = first; i < end; i++) {
+      const vec w = vec_set1(at->weight[i - first]);
+      for (int j = 0; j < vectors; j++) sum[i][j] = vec_fma(w, g[j], sum[i][j]);
+    }
+  }
+}
+
+/* Returns 0, or NaN in some lane if a sum is not finite: x·0 is 0 for finite x and NaN otherwise. */
+INLINE vec pull_columns(const bdag_bundle_job *job, size_t t, const int rows, const int vectors) {
+  const uint8_t *rise = job->ramps.rise, *fall = job->ramps.fall;
+  const uint32_t ramped = bdag_ramped_sources(&job->ramps);
+  real *out_grad = (real *)job->out_grad + t;
+  pull_place at = {.weight = job->weights,
+                   .in_grad = (const real *)job->in_grad + t,
+                   .successor = job->successor,
+                   .left = job->successors};
   vec sum[BDAG_BUNDLE_ROWS][PULL_VECTORS];
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < vectors; j++)
       sum[i][j] = job->from_zero ? vec_zero()
                                  : vec_loadu(out_grad + job->row[i] * job->row_stride + j * LANES);
-  for (uint32_t k = 0; k < job->successors; k++, weight += rows) {
-    const real *row = in_grad + job->successor[k] * job->row_stride;
-    prefetch_next(job, t, k, vectors);
-    if (k % 4 == 0) __builtin_prefetch((const void *)address_after(weight, bundle), 0, 3);
-    if (k + SUCCESSORS_AHEAD < job->successors) {
-      const char *ahead =
-          (const char *)(in_grad + job->successor[k + SUCCESSORS_AHEAD] * job->row_stride);
-      for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
-        __builtin_prefetch(ahead + byte, 0, 3);
-    }
-    vec g[PULL_VECTORS];
-    for (int j = 0; j < vectors; j++) g[j] = vec_loadu(row + j * LANES);
-    for (int i = 0; i < rows; i++) {
-      const vec w = vec_set1(weight[i]);
-      for (int j = 0; j < vectors; j++) sum[i][j] = vec_fma(w, g[j], sum[i][j]);
-    }
-  }
-  vec odd = vec_zero();
+  pull_successors(job, &at, rise[0], t, sum, 0, 1, rows, vectors);
+  if (rows > 2) pull_successors(job, &at, rise[1], t, sum, 0, 2, rows, vectors);
+  if (rows > 3) pull_successors(job, &at, rise[2], t, sum, 0, 3, rows, vectors);
+  pull_successors(job, &at, job->successors - ramped, t, sum, 0, rows, rows, vectors);
+  pull_successors(job, &at, fall[0], t, sum, 1, rows, rows, vectors);
+  if (rows > 2) pull_successors(job, &at, fall[1], t, sum, 2, rows, rows, vectors);
+  if (rows > 3) pull_successors(job, &at, fall[2], t, sum, 3, rows, rows, vectors);
   for (int i = 0; i < rows; i++)
-    for (int j = 0; j < vectors; j++) {
-      odd = vec_fma(sum[i][j], vec_zero(), odd);
+    for (int j = 0; j < vectors; j++)
       vec_storeu(out_grad + job->row[i] * job->row_stride + j * LANES, sum[i][j]);
-    }
-  return odd;
+  vec odd[BDAG_BUNDLE_ROWS];
+  for (int i = 0; i < rows; i++) odd[i] = vec_zero();
+  if (job->unchecked) return odd[0];
+  for (int i = 0; i < rows; i++)
+    for (int j = 0; j < vectors; j++) odd[i] = vec_fma(sum[i][j], vec_zero(), odd[i]);
+  for (int i = 1; i < rows; i++) odd[0] = vec_add(odd[0], odd[i]);
+  return odd[0];
 }
 
 INLINE int pull_rows(const bdag_bundle_job *job, const int rows) {
-  vec odd = vec_zero(); /* x·0 is 0 for finite x and NaN otherwise */
+  vec odd = vec_zero();
   size_t t = 0;
   for (; t + PULL_VECTORS * LANES <= job->count; t += PULL_VECTORS * LANES)
     odd = vec_add(odd, pull_columns(job, t, rows, PULL_VECTORS));
@@ -82,43 +114,77 @@ int NAME(bundle_pull)(const bdag_bundle_job *job) {
 
 #define GRADIENTS_AHEAD 64
 
-INLINE void store_dots(const bdag_bundle_job *job, const vec *dot, uint32_t k, const int rows,
-                       const int successors) {
-  real *gradient = (real *)job->gradient + (size_t)k * rows;
-  const size_t wanted = (size_t)rows * successors;
-  for (size_t first = 0; first < wanted; first += LANES) {
-    const vec sums = sums_of(dot + first);
-    if (first + LANES <= wanted) {
-      real *to = gradient + first;
-      vec_storeu(to, job->accumulate ? vec_add(vec_loadu(to), sums) : sums);
-      continue;
-    }
-    real sum[VECTOR_BYTES / sizeof(real)];
-    vec_storeu(sum, sums);
-    for (size_t i = 0; first + i < wanted; i++)
-      gradient[first + i] = job->accumulate ? gradient[first + i] + sum[i] : sum[i];
-  }
+/* Rows of the first tile: of the neurons. */
+typedef struct dot_rows {
+  const real *out[BDAG_BUNDLE_ROWS];
+} dot_rows;
+
+INLINE dot_rows rows_of(const bdag_bundle_job *job, const int rows) {
+  dot_rows at;
+  for (int i = 0; i < rows; i++) at.out[i] = (const real *)job->out + job->row[i] * job->row_stride;
+  return at;
 }
 
-/* `successors` from k on against all rows, over all tiles. */
-INLINE void dot_block(const bdag_bundle_job *job, uint32_t k, const int rows,
-                      const int successors) {
+/* Of successors k … k+`count`−1; those behind the last one repeat it unless all are there. */
+INLINE void targets_of(const bdag_bundle_job *job, const real **target, uint32_t k, const int count,
+                       const int all) {
+  const uint32_t last = job->successors - 1;
+  for (uint32_t i = 0; i < (uint32_t)count; i++)
+    target[i] = (const real *)job->in_grad +
+                job->successor[all || k + i < last ? k + i : last] * job->row_stride;
+}
+
+INLINE void add_sums(const bdag_bundle_job *job, real *gradient, const real *sum, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++)
+    gradient[i] = job->accumulate ? gradient[i] + sum[i] : sum[i];
+}
+
+/* Sums of dot[k·rows + i], which are stored where row i reads successor first + k. Returns how many;
+ * `whole`: all are. */
+INLINE uint32_t store_dots(const bdag_bundle_job *job, const vec *dot, real *gradient,
+                           uint32_t first, uint32_t wanted, const int rows, const int successors,
+                           const int whole) {
+  real sum[DOTS];
+  for (size_t i = 0; i < DOTS && i < (size_t)rows * successors; i += LANES) {
+    const vec sums = sums_of(dot + i);
+    if (whole && i + LANES <= rows * wanted) {
+      real *to = gradient + i;
+      vec_storeu(to, job->accumulate ? vec_add(vec_loadu(to), sums) : sums);
+    } else {
+      vec_storeu(sum + i, sums);
+    }
+  }
+  if (whole) {
+    const uint32_t cells = (uint32_t)rows * wanted,
+                   done = cells / (uint32_t)LANES * (uint32_t)LANES;
+    if (done < cells) add_sums(job, gradient + done, sum + done, cells - done);
+    return cells;
+  }
+  uint32_t stored = 0;
+  for (uint32_t k = 0; k < wanted; k++) {
+    const bdag_span span = bdag_span_of(&job->ramps, rows, job->successors, first + k);
+    add_sums(job, gradient + stored, sum + k * rows + span.first, span.end - span.first);
+    stored += span.end - span.first;
+  }
+  return stored;
+}
+
+/* `successors` from k on against all rows, over all tiles; `wanted` of them are there. */
+INLINE uint32_t dot_block(const bdag_bundle_job *job, const dot_rows *at, real *gradient,
+                          uint32_t k, uint32_t wanted, const int rows, const int successors,
+                          const int all, const int whole) {
   vec dot[DOTS];
+  const real *target[DOTS];
+  targets_of(job, target, k, successors, all);
   for (int i = 0; i < DOTS; i++) dot[i] = vec_zero();
-  __builtin_prefetch((const void *)address_after(job->gradient, (size_t)k * rows + GRADIENTS_AHEAD),
-                     1, 3);
+  __builtin_prefetch((const void *)address_after(gradient, GRADIENTS_AHEAD), 1, 3);
   for (uint32_t tile = 0; tile < job->tiles; tile++) {
-    const real *out = (const real *)job->out + tile * job->tile_step;
-    const real *in_grad = (const real *)job->in_grad + tile * job->tile_step;
-    const size_t count = tile + 1 == job->tiles ? job->last_count : job->count;
-    const real *source[BDAG_BUNDLE_ROWS], *target[DOTS / 2];
-    for (int i = 0; i < rows; i++) source[i] = out + job->row[i] * job->row_stride;
-    for (int i = 0; i < successors; i++)
-      target[i] = in_grad + job->successor[k + i] * job->row_stride;
-    for (size_t t = 0; t < count; t += LANES) {
+    const size_t first = tile * job->tile_step;
+    const size_t end = first + (tile + 1 == job->tiles ? job->last_count : job->count);
+    for (size_t t = first; t < end; t += LANES) {
       vec x[BDAG_BUNDLE_ROWS];
       for (int i = 0; i < rows; i++) {
-        x[i] = vec_loadu(source[i] + t);
+        x[i] = vec_loadu(at->out[i] + t);
         KEEP(x[i]);
       }
       for (int j = 0; j < successors; j++) {
@@ -128,19 +194,109 @@ INLINE void dot_block(const bdag_bundle_job *job, uint32_t k, const int rows,
       }
     }
   }
-  store_dots(job, dot, k, rows, successors);
+  return store_dots(job, dot, gradient, k, wanted, rows, successors, whole);
 }
 
-INLINE void dot_rows(const bdag_bundle_job *job, const int rows) {
-  const int block = DOTS / rows;
-  uint32_t k = 0;
-  for (; k + block <= job->successors; k += block) dot_block(job, k, rows, block);
-  for (; k < job->successors; k++) dot_block(job, k, rows, 1);
+/* Successors k … end−1, in blocks that waste little. Returns where the next gradient belongs. */
+INLINE real *dot_successors(const bdag_bundle_job *job, const dot_rows *at, real *gradient,
+                            uint32_t k, uint32_t end, const int rows, const int whole) {
+  const uint32_t block = DOTS / rows;
+  for (; k + block <= end; k += block)
+    gradient += dot_block(job, at, gradient, k, block, rows, DOTS / rows, 1, whole);
+  const uint32_t rest = end - k;
+  if (rest > block / 2)
+    gradient += dot_block(job, at, gradient, k, rest, rows, DOTS / rows, 0, whole);
+  else if (rest > block / 4)
+    gradient += dot_block(job, at, gradient, k, rest, rows, DOTS / rows / 2, 0, whole);
+  else if (rest > 0)
+    gradient += dot_block(job, at, gradient, k, rest, rows, DOTS / rows / 4, 0, whole);
+  return gradient;
+}
+
+INLINE void dot_all(const bdag_bundle_job *job, const int rows) {
+  const dot_rows at = rows_of(job, rows);
+  if (bdag_ramped_sources(&job->ramps) == 0)
+    dot_successors(job, &at, job->gradient, 0, job->successors, rows, 1);
+  else
+    dot_successors(job, &at, job->gradient, 0, job->successors, rows, 0);
+}
+
+/* ---- Windows that slide by one: four rows, each ramp 1, 1, 1 ---------------------------------------- */
+
+#define RAMP_DOTS 6
+
+INLINE int slides_by_one(const bdag_ramps *ramps) {
+  for (int i = 0; i + 1 < BDAG_BUNDLE_ROWS; i++)
+    if (ramps->rise[i] != 1 || ramps->fall[i] != 1) return 0;
+  return 1;
+}
+
+/* Both ramps, or one, and between them `full` successors that all rows read. */
+INLINE void ramp_block(const bdag_bundle_job *job, const dot_rows *at, real *rise, real *fall,
+                       const int rises, const int falls, const int full) {
+  const int rows = BDAG_BUNDLE_ROWS, ramp = rows - 1, first = rises ? RAMP_DOTS : 0;
+  vec dot[RAMP_DOTS * 2 + BDAG_BUNDLE_ROWS];
+  const real *low[BDAG_BUNDLE_ROWS], *high[BDAG_BUNDLE_ROWS];
+  if (rises) targets_of(job, low, 0, ramp, 1);
+  if (falls) targets_of(job, high, job->successors - (uint32_t)(ramp + full), ramp + full, 1);
+  for (int i = 0; i < RAMP_DOTS * 2 + BDAG_BUNDLE_ROWS; i++) dot[i] = vec_zero();
+  for (uint32_t tile = 0; tile < job->tiles; tile++) {
+    const size_t begin = tile * job->tile_step;
+    const size_t end = begin + (tile + 1 == job->tiles ? job->last_count : job->count);
+    for (size_t t = begin; t < end; t += LANES) {
+      vec x[BDAG_BUNDLE_ROWS];
+      for (int i = 0; i < BDAG_BUNDLE_ROWS; i++) {
+        x[i] = vec_loadu(at->out[i] + t);
+        KEEP(x[i]);
+      }
+      for (int k = 0; rises && k < BDAG_BUNDLE_ROWS - 1; k++) {
+        vec g = vec_loadu(low[k] + t);
+        KEEP(g);
+        vec *to = dot + k * (k + 1) / 2;
+        for (int i = 0; i < BDAG_BUNDLE_ROWS - 1; i++)
+          if (i <= k) to[i] = vec_fma(x[i], g, to[i]);
+      }
+      for (int k = 0; falls && k < BDAG_BUNDLE_ROWS - 1 + full; k++) {
+        vec g = vec_loadu(high[k] + t);
+        KEEP(g);
+        const int from = k + 1 - full; /* first row that reads it */
+        vec *to = dot + first + from * (2 * BDAG_BUNDLE_ROWS - 1 - from) / 2 -
+                  (1 - full) * BDAG_BUNDLE_ROWS;
+        for (int i = 0; i < BDAG_BUNDLE_ROWS; i++)
+          if (i >= from) to[i] = vec_fma(x[i], g, to[i]);
+      }
+    }
+  }
+  real sum[RAMP_DOTS * 2 + BDAG_BUNDLE_ROWS];
+  for (int i = 0; i < first + (falls ? RAMP_DOTS + full * rows : 0); i += (int)LANES)
+    vec_storeu(sum + i, sums_of(dot + i));
+  if (rises) add_sums(job, rise, sum, RAMP_DOTS);
+  if (falls) add_sums(job, fall, sum + first, (uint32_t)(RAMP_DOTS + full * rows));
+}
+
+INLINE void sliding_rows(const bdag_bundle_job *job) {
+  const uint32_t ramp = BDAG_BUNDLE_ROWS - 1, end = job->successors - ramp;
+  const dot_rows at = rows_of(job, BDAG_BUNDLE_ROWS);
+  real *rise = job->gradient, *fall = rise + RAMP_DOTS;
+#if DOTS > RAMP_DOTS * 2
+  const int full = (end - ramp) % (DOTS / BDAG_BUNDLE_ROWS) == 1;
+  fall = dot_successors(job, &at, fall, ramp, end - (uint32_t)full, BDAG_BUNDLE_ROWS, 1);
+  if (full)
+    ramp_block(job, &at, rise, fall, 1, 1, 1);
+  else
+    ramp_block(job, &at, rise, fall, 1, 1, 0);
+#else
+  fall = dot_successors(job, &at, fall, ramp, end, BDAG_BUNDLE_ROWS, 1);
+  ramp_block(job, &at, rise, fall, 1, 0, 0);
+  ramp_block(job, &at, rise, fall, 0, 1, 0);
+#endif
 }
 
 void NAME(bundle_grad)(const bdag_bundle_job *job) {
-  if (job->rows == BDAG_BUNDLE_ROWS)
-    dot_rows(job, BDAG_BUNDLE_ROWS);
+  if (job->rows == BDAG_BUNDLE_ROWS && slides_by_one(&job->ramps))
+    sliding_rows(job);
+  else if (job->rows == BDAG_BUNDLE_ROWS)
+    dot_all(job, BDAG_BUNDLE_ROWS);
   else
-    dot_rows(job, 2);
+    dot_all(job, 2);
 }

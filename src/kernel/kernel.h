@@ -28,18 +28,60 @@ typedef struct bdag_panel_job {
   const void *initial; /* not NULL: rows start at these `targets` numbers instead of adding */
 } bdag_panel_job;
 
+#define BDAG_UNION_TARGETS 6
+
+/* Which of a few targets read a source, where windows slide: of the sources of T targets the first rise[0]
+ * are read by target 0 alone, the next rise[1] by 0 and 1, … up to rise[T − 2]; then come those that all
+ * read; the last are fall[0], read by all targets but target 0, … up to fall[T − 2], read by the last target
+ * alone. The rest is 0. A weight is stored for each target that reads. */
+typedef struct bdag_ramps {
+  uint8_t rise[BDAG_UNION_TARGETS - 1], fall[BDAG_UNION_TARGETS - 1];
+} bdag_ramps;
+
+/* Targets first … end−1 that read source k. */
+typedef struct bdag_span {
+  uint32_t first, end;
+} bdag_span;
+
+static inline bdag_span bdag_span_of(const bdag_ramps *ramps, uint32_t targets, uint32_t sources,
+                                     uint32_t k) {
+  uint32_t rises = 0, falls = sources;
+  for (uint32_t i = 1; i < targets; i++) {
+    rises += ramps->rise[i - 1];
+    falls -= ramps->fall[targets - i - 1];
+    if (k < rises) return (bdag_span){0, i};
+    if (k >= falls) return (bdag_span){targets - i, targets};
+  }
+  return (bdag_span){0, targets};
+}
+
+/* Sources that not all targets read, and weights of all. */
+static inline uint32_t bdag_ramped_sources(const bdag_ramps *ramps) {
+  uint32_t sources = 0;
+  for (uint32_t i = 0; i + 1 < BDAG_UNION_TARGETS; i++) sources += ramps->rise[i] + ramps->fall[i];
+  return sources;
+}
+
+static inline uint64_t bdag_ramp_cells(const bdag_ramps *ramps, uint32_t targets,
+                                       uint32_t sources) {
+  uint64_t cells = (uint64_t)targets * sources;
+  for (uint32_t i = 1; i < targets; i++)
+    cells -= ramps->rise[i - 1] * (targets - i) + ramps->fall[i - 1] * i;
+  return cells;
+}
+
 /* Targets that share most of their sources: a small panel with a zero where an edge does not exist. */
 typedef struct bdag_union_job {
-  const void *weights;       /* [sources][targets] */
+  const void *weights;       /* by source, then by target that reads it */
   const uint32_t *source;    /* [sources] */
   uint32_t sources, targets; /* 1 ≤ targets ≤ BDAG_UNION_TARGETS */
+  bdag_ramps ramps;
   const void *rows;
   size_t row_stride;
   void *target;
   size_t count;
   const void *initial; /* as for panels */
 } bdag_union_job;
-#define BDAG_UNION_TARGETS 6
 
 /* Irregular targets: row(target + r) += Σ_i weights[i − offset[0]] · row(source[i]) over i from offset[r]
  * to offset[r + 1]. Rows are prefetched `ahead` entries before they are needed, 0: not at all; entries up
@@ -81,7 +123,9 @@ typedef struct bdag_single_step {
   uint8_t activates; /* the rows become σ of the sums */
   uint8_t spills;    /* what lies behind the rows may be overwritten, up to the end of a vector */
   uint32_t row, targets;
-  uint32_t sources, width; /* of panels and unions; width: numbers from source to source */
+  uint32_t sources,
+      width;        /* of panels and unions; width: of panels, numbers from source to source */
+  bdag_ramps ramps; /* of unions */
   uint32_t activation;
   double parameter;
   uint64_t bias;   /* slot of the first target's */
@@ -120,14 +164,15 @@ typedef struct bdag_sweep_job {
   uint64_t limit;
 } bdag_sweep_job;
 
-/* Neurons that share most of their successors, backward. The pull is of one tile:
- * out_grad(row[i]) (+)= Σ_k weights[k·rows + i] · in_grad(successor[k]); the gradient over several:
- * gradient[k·rows + i] (+)= Σ_tile ⟨out(row[i]), in_grad(successor[k])⟩. */
+/* Neurons that share most of their successors, backward, with weights w(k, i) for successors k and rows i.
+ * The pull is of one tile: out_grad(row[i]) (+)= Σ_k w(k, i) · in_grad(successor[k]); the gradient over
+ * several: g(k, i) (+)= Σ_tile ⟨out(row[i]), in_grad(successor[k])⟩. */
 typedef struct bdag_bundle_job {
-  const void *weights; /* [successors][rows], 0 where no edge is */
+  const void *weights; /* by successor, then by row that it reads; 0 where no edge is */
   void *gradient;      /* the same; also written where no edge is */
   const uint32_t *successor, *row;
   uint32_t successors, rows; /* rows: 2 or BDAG_BUNDLE_ROWS */
+  bdag_ramps ramps;          /* successors are the sources, rows the targets */
   uint64_t row_limit;        /* entries of `row` that may be looked at, to prefetch */
   const void *out, *in_grad; /* of the first tile */
   void *out_grad;
@@ -135,6 +180,7 @@ typedef struct bdag_bundle_job {
   uint32_t tiles;
   size_t count, last_count; /* elements a row, and in the last tile */
   int from_zero, accumulate;
+  int unchecked; /* the pull returns 1, whatever the sums are */
 } bdag_bundle_job;
 #define BDAG_BUNDLE_ROWS 4
 

@@ -113,8 +113,15 @@ INLINE void panel_tile(const bdag_panel_job *job, uint32_t first, uint32_t sourc
 INLINE void panel_targets(const bdag_panel_job *job, uint32_t first, uint32_t sources, size_t t,
                           const int vectors) {
   uint32_t r = 0;
-  for (; r + TILE_TARGETS <= job->targets; r += TILE_TARGETS)
+  const uint32_t rest = job->targets % TILE_TARGETS;
+  const uint32_t whole = job->targets - rest;
+  const int splits = TILE_TARGETS > 4 && whole > 0 && (rest == 1 || rest == 2);
+  for (; r < whole - (splits ? TILE_TARGETS : 0); r += TILE_TARGETS)
     panel_tile(job, first, sources, r, t, TILE_TARGETS, vectors);
+  if (splits) { /* one or two sums a vector would wait for themselves: 7 is 4 and 3, 8 is 4 and 4 */
+    panel_tile(job, first, sources, r, t, 4, vectors);
+    r += 4;
+  }
   switch (job->targets - r) {
 #if TILE_TARGETS > 4
   case 5:
@@ -162,27 +169,68 @@ void NAME(panel)(const bdag_panel_job *job) {
 
 #define UNION_WEIGHTS_AHEAD 384
 
+/* What a union's sums have come to. */
+typedef struct union_place {
+  const real *weight, *rows;
+  const uint32_t *source;
+  size_t stride;
+  uintptr_t next;
+  uint32_t line, lines;
+} union_place;
+
+/* The next sources, which targets first … end−1 read. */
+INLINE void union_sources(union_place *at, uint32_t sources, vec sum[][TILE_VECTORS],
+                          const int first, const int end, const int vectors) {
+  for (uint32_t k = 0; k < sources; k++, at->weight += end - first) {
+    const real *row = at->rows + *at->source++ * at->stride;
+    prefetch_line(at->next, at->line++, at->lines);
+    __builtin_prefetch((const void *)address_after(at->weight, UNION_WEIGHTS_AHEAD), 0, 3);
+    vec x[TILE_VECTORS];
+    for (int j = 0; j < vectors; j++) x[j] = vec_loadu(row + j * LANES);
+    for (int i = first; i < end; i++) {
+      const vec w = vec_set1(at->weight[i - first]);
+      for (int j = 0; j < vectors; j++) sum[i][j] = vec_fma(w, x[j], sum[i][j]);
+    }
+  }
+}
+
+INLINE void union_rise(const bdag_union_job *job, union_place *at, vec sum[][TILE_VECTORS],
+                       const int targets, const int vectors) {
+  const uint8_t *rise = job->ramps.rise;
+  if (targets > 1) union_sources(at, rise[0], sum, 0, 1, vectors);
+  if (targets > 2) union_sources(at, rise[1], sum, 0, 2, vectors);
+  if (targets > 3) union_sources(at, rise[2], sum, 0, 3, vectors);
+  if (targets > 4) union_sources(at, rise[3], sum, 0, 4, vectors);
+  if (targets > 5) union_sources(at, rise[4], sum, 0, 5, vectors);
+}
+
+INLINE void union_fall(const bdag_union_job *job, union_place *at, vec sum[][TILE_VECTORS],
+                       const int targets, const int vectors) {
+  const uint8_t *fall = job->ramps.fall;
+  if (targets > 1) union_sources(at, fall[0], sum, 1, targets, vectors);
+  if (targets > 2) union_sources(at, fall[1], sum, 2, targets, vectors);
+  if (targets > 3) union_sources(at, fall[2], sum, 3, targets, vectors);
+  if (targets > 4) union_sources(at, fall[3], sum, 4, targets, vectors);
+  if (targets > 5) union_sources(at, fall[4], sum, 5, targets, vectors);
+}
+
 INLINE void union_tile(const bdag_union_job *job, size_t t, const int targets, const int vectors) {
-  const real *weight = job->weights, *rows = (const real *)job->rows + t;
   real *target = (real *)job->target + t;
   vec sum[BDAG_UNION_TARGETS][TILE_VECTORS];
-  const uintptr_t next = address_after(target, 2 * targets * job->row_stride);
-  const uint32_t lines = lines_of(job->row_stride, targets, vectors);
+  union_place at = {.weight = job->weights,
+                    .rows = (const real *)job->rows + t,
+                    .source = job->source,
+                    .stride = job->row_stride,
+                    .next = address_after(target, 2 * targets * job->row_stride),
+                    .lines = lines_of(job->row_stride, targets, vectors)};
+  const uint32_t ramped = bdag_ramped_sources(&job->ramps);
   for (int i = 0; i < targets; i++)
     for (int j = 0; j < vectors; j++)
       sum[i][j] = job->initial != NULL ? vec_set1(((const real *)job->initial)[i])
                                        : vec_loadu(target + i * job->row_stride + j * LANES);
-  for (uint32_t k = 0; k < job->sources; k++, weight += targets) {
-    const real *row = rows + job->source[k] * job->row_stride;
-    prefetch_line(next, k, lines);
-    __builtin_prefetch((const void *)address_after(weight, UNION_WEIGHTS_AHEAD), 0, 3);
-    vec x[TILE_VECTORS];
-    for (int j = 0; j < vectors; j++) x[j] = vec_loadu(row + j * LANES);
-    for (int i = 0; i < targets; i++) {
-      const vec w = vec_set1(weight[i]);
-      for (int j = 0; j < vectors; j++) sum[i][j] = vec_fma(w, x[j], sum[i][j]);
-    }
-  }
+  if (ramped > 0) union_rise(job, &at, sum, targets, vectors);
+  union_sources(&at, job->sources - ramped, sum, 0, targets, vectors);
+  if (ramped > 0) union_fall(job, &at, sum, targets, vectors);
   for (int i = 0; i < targets; i++)
     for (int j = 0; j < vectors; j++)
       vec_storeu(target + i * job->row_stride + j * LANES, sum[i][j]);

@@ -162,16 +162,32 @@ static void panel(const bdag_single_job *job, const bdag_single_step *step) {
 
 /* ---- Unions -------------------------------------------------------------------------------------- */
 
+typedef struct union_place {
+  const real *weights, *rows;
+  const uint32_t *source, *slot;
+} union_place;
+
+/* The next sources, which targets first … end−1 read. */
+INLINE void union_sources(union_place *at, uint32_t sources, real *sum, const int first,
+                          const int end) {
+  for (uint32_t k = 0; k < sources; k++) {
+    const real x = at->rows[*at->source++];
+    for (int i = first; i < end; i++) sum[i] = scalar_fma(at->weights[*at->slot++], x, sum[i]);
+  }
+}
+
 INLINE void union_of(const bdag_single_job *job, const bdag_single_step *step, const int targets) {
-  const real *weights = (const real *)job->slots + job->edge_base, *rows = job->out;
   const real *bias = (const real *)job->slots + step->bias;
-  const uint32_t *source = job->source + step->list, *slot = job->union_slot + step->weight;
+  union_place at = {.weights = (const real *)job->slots + job->edge_base,
+                    .rows = job->out,
+                    .source = job->source + step->list,
+                    .slot = job->union_slot + step->weight};
+  const uint8_t *rise = step->ramps.rise, *fall = step->ramps.fall;
   real sum[BDAG_UNION_TARGETS];
   for (int i = 0; i < targets; i++) sum[i] = bias[i];
-  for (uint32_t k = 0; k < step->sources; k++, slot += targets) {
-    const real x = rows[source[k]];
-    for (int i = 0; i < targets; i++) sum[i] = scalar_fma(weights[slot[i]], x, sum[i]);
-  }
+  for (int i = 1; i < targets; i++) union_sources(&at, rise[i - 1], sum, 0, i);
+  union_sources(&at, step->sources - bdag_ramped_sources(&step->ramps), sum, 0, targets);
+  for (int i = 1; i < targets; i++) union_sources(&at, fall[i - 1], sum, i, targets);
   for (int i = 0; i < targets; i++) ((real *)job->out)[step->row + (uint32_t)i] = sum[i];
 }
 

@@ -367,27 +367,48 @@ static int grow_union_slots(bdag_cut *cut, uint32_t first, uint64_t cells) {
               plan->union_slot == NULL && left > cells ? left : cells, sizeof *plan->union_slot);
 }
 
+/* Sources in order, and where the cells of each begin. */
+static bdag_ramps order_sources(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t sources) {
+  uint32_t *readers = cut->count;
+  bdag_sort_numbers(cut->column, sources);
+  for (uint32_t k = 0; k < sources; k++) readers[cut->column[k]] = 0;
+  for (uint32_t r = 0; r < rows; r++) {
+    const bdag_row_list list = list_of(cut->build, first + r);
+    for (uint32_t k = 0; k < list.length; k++) readers[list.source[k]] |= 1u << r;
+  }
+  uint32_t *sorted = cut->build->plan->source + cut->build->plan->sources;
+  const bdag_ramps ramps = bdag_order_by_readers(cut->column, sources, rows, readers, sorted);
+  bdag_place_by_readers(&ramps, cut->column, sources, rows, cut->count);
+  return ramps;
+}
+
 static void add_union(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t sources) {
   bdag_build *build = cut->build;
   bdag_plan *plan = build->plan;
-  const uint64_t cells = (uint64_t)rows * sources;
   if (grow(cut, &plan->union_panel, &cut->union_capacity, plan->unions, 1,
            sizeof *plan->union_panel) ||
-      grow_sources(cut, sources) || grow_union_slots(cut, first, cells))
+      grow_sources(cut, sources))
     return;
-  bdag_sort_numbers(cut->column, sources);
-  for (uint32_t k = 0; k < sources; k++) cut->count[cut->column[k]] = k;
-  memcpy(plan->source + plan->sources, cut->column, sources * sizeof *plan->source);
+  bdag_union part = {.row = first,
+                     .targets = rows,
+                     .sources = sources,
+                     .ramps = order_sources(cut, first, rows, sources),
+                     .list = plan->sources,
+                     .entry = plan->union_entries};
+  const uint64_t cells = bdag_union_cells(&part);
+  if (grow_union_slots(cut, first, cells)) return;
   uint32_t *place = plan->union_slot + plan->union_entries;
   memset(place, 0xff, cells * sizeof *place);
+  uint64_t edges = 0;
   for (uint32_t r = 0; r < rows; r++) {
     const bdag_row_list list = list_of(build, first + r);
     for (uint32_t k = 0; k < list.length; k++)
-      place[(uint64_t)cut->count[list.source[k]] * rows + r] = list.edge[k];
-    plan->padding += sources - list.length;
+      place[(uint32_t)(cut->count[list.source[k]] + r)] = list.edge[k];
+    edges += list.length;
   }
-  plan->union_panel[plan->unions++] =
-      (bdag_union){first, rows, sources, plan->sources, plan->union_entries};
+  part.padded = edges < cells;
+  plan->padding += cells - edges;
+  plan->union_panel[plan->unions++] = part;
   plan->sources += sources;
   plan->union_entries += cells;
 }

@@ -64,6 +64,13 @@ bdag_status bdag_enumerate(bdag_build *build, bdag_error *error);
 bdag_status bdag_build_rows(bdag_build *build, bdag_error *error);
 /* Blocks, dense panels, unions and lists of the forward pass. */
 bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error);
+/* Puts sources, which ascend, into the order of their ramps. readers[s]: a bit for each of up to
+ * BDAG_UNION_TARGETS targets that reads source s; space: for as many numbers as sources. */
+bdag_ramps bdag_order_by_readers(uint32_t *source, uint32_t sources, uint32_t targets,
+                                 const uint32_t *readers, uint32_t *space);
+/* place[s] + r, modulo 2^32: cell of the weight with which target r reads source s. */
+void bdag_place_by_readers(const bdag_ramps *ramps, const uint32_t *source, uint32_t sources,
+                           uint32_t targets, uint32_t *place);
 /* Ascending, in place. */
 void bdag_sort_numbers(uint32_t *numbers, uint64_t count);
 /* Pulls and sweeps of the backward pass, in its order, with their tasks; slots of irregular edges. */
@@ -86,6 +93,11 @@ typedef struct bdag_lists {
   const uint32_t *data;
   uint32_t step;
 } bdag_lists;
+
+/* Moves the `count` neurons of a level so that rows a power of two apart meet in more sets of a cache;
+ * space: as long as `order`. */
+void bdag_stagger(const bdag_build *build, const bdag_lists *lists, uint32_t *order,
+                  uint32_t *space, uint32_t count);
 
 /* Memory for bdag_order_similar, made once for many calls. */
 typedef struct bdag_similar_work {

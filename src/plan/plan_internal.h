@@ -36,9 +36,15 @@ typedef struct bdag_panel {
 /* Consecutive rows whose irregular edges share most of their sources (forward pass only). */
 typedef struct bdag_union {
   uint32_t row, targets, sources;
+  bdag_ramps ramps;
+  uint8_t padded; /* some of its cells are no edges */
   uint64_t list;  /* in plan->source */
-  uint64_t entry; /* in plan->union_slot, [sources][targets] */
+  uint64_t entry; /* in plan->union_slot, a cell for each target that reads a source */
 } bdag_union;
+
+static inline uint64_t bdag_union_cells(const bdag_union *part) {
+  return bdag_ramp_cells(&part->ramps, part->targets, part->sources);
+}
 
 /* Consecutive rows of one activation that do not depend on each other: first what their lists add,
  * then σ. */
@@ -75,11 +81,12 @@ typedef struct bdag_pull_group {
 } bdag_pull_group;
 
 /* Rows at consecutive positions of plan->sweep_row that share most of their successors, backward: entries
- * entry … of plan->sweep_successor are the successors of all. The weight of successor k and row r has
- * slot + k·rows + r; holes hold 0. */
+ * entry … of plan->sweep_successor are the successors of all. From `slot` on each successor has a weight
+ * for each row that reads it; holes hold 0. */
 typedef struct bdag_bundle {
   uint32_t first, entry, slot, hole;
   uint32_t rows, successors, holes;
+  bdag_ramps ramps;
 } bdag_bundle;
 
 /* Positions in plan->sweep_row of rows that do not depend on each other, with one activation: first

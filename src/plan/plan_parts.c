@@ -16,7 +16,7 @@ static bdag_plan_part panel_part(const bdag_plan *plan, const bdag_panel *panel)
 
 static bdag_plan_part union_part(const bdag_plan *plan, const bdag_union *part) {
   uint64_t edges = 0;
-  for (uint64_t i = 0; i < (uint64_t)part->sources * part->targets; i++)
+  for (uint64_t i = 0; i < bdag_union_cells(part); i++)
     edges += plan->union_slot[part->entry + i] != 0;
   return (bdag_plan_part){BDAG_PART_UNION,           part->row, part->targets, part->sources,
                           plan->source + part->list, edges};
@@ -56,7 +56,8 @@ bdag_status bdag_plan_count_bundles(const bdag_plan *plan, bdag_plan_bundles *bu
     const bdag_bundle *bundle = &plan->bundle[i];
     bundles->rows += bundle->rows;
     bundles->padding += bundle->holes;
-    bundles->edges += (uint64_t)bundle->rows * bundle->successors - bundle->holes;
+    bundles->edges +=
+        bdag_ramp_cells(&bundle->ramps, bundle->rows, bundle->successors) - bundle->holes;
   }
   return BDAG_OK;
 }

@@ -252,8 +252,10 @@ static int rows_of_levels(bdag_leveller *leveller) {
       set_sources(leveller, level[i]);
     }
     sort_level(build, level, leveller->space, count);
-    if (plan->options.amalgamation != BDAG_AMALGAMATE_OFF)
+    if (plan->options.amalgamation != BDAG_AMALGAMATE_OFF) {
       failed = bdag_order_similar(&work, &lists, level, count);
+      bdag_stagger(build, &lists, level, leveller->space, count);
+    }
     for (uint32_t i = 0; i < count; i++) give_row(build, level[i]);
     order_lists(leveller, first);
   }

@@ -87,13 +87,18 @@ static inline int in_window(const bdag_backward *b, uint32_t row) {
 
 static void list_united_edges(bdag_backward *b, const bdag_union *part) {
   const bdag_plan *plan = b->plan;
+  uint64_t entry = part->entry;
   for (uint32_t k = 0; k < part->sources; k++) {
     const uint32_t source = plan->source[part->list + k];
-    const uint64_t entry = part->entry + (uint64_t)k * part->targets;
+    const bdag_span span = bdag_span_of(&part->ramps, part->targets, part->sources, k);
+    const uint64_t first = entry;
+    entry += span.end - span.first;
     if (!in_window(b, source)) continue;
-    for (uint32_t r = 0; r < part->targets; r++)
-      if (plan->union_slot[entry + r] != BDAG_NO_SLOT && plan->reaches[part->row + r])
-        list_out_edge(b, source, part->row + r, b->listed + entry + r);
+    for (uint32_t r = span.first; r < span.end; r++) {
+      const uint64_t cell = first + r - span.first;
+      if (plan->union_slot[cell] != BDAG_NO_SLOT && plan->reaches[part->row + r])
+        list_out_edge(b, source, part->row + r, b->listed + cell);
+    }
   }
 }
 
@@ -292,35 +297,41 @@ static uint32_t bundle_rows(bdag_backward *b, const uint32_t *order, uint32_t le
   return 1;
 }
 
-/* Where a row of the bundle does not have one of its successors. */
-static void note_holes(bdag_backward *b, const uint32_t *order, const bdag_bundle *bundle) {
+/* Successors in order, and a bit in b->column for each row that reads one. */
+static bdag_ramps order_successors(bdag_backward *b, const uint32_t *order, uint32_t rows,
+                                   uint32_t successors) {
+  uint32_t *readers = b->column;
+  bdag_sort_numbers(b->successor, successors);
+  for (uint32_t k = 0; k < successors; k++) readers[b->successor[k]] = 0;
+  for (uint32_t r = 0; r < rows; r++) {
+    const uint32_t *out = b->out_target + b->out_offset[order[r]];
+    for (uint32_t k = 0; k < b->out_length[order[r]]; k++) readers[out[k]] |= 1u << r;
+  }
+  uint32_t *sorted = b->plan->sweep_successor + b->plan->sweep_offset[b->plan->swept];
+  return bdag_order_by_readers(b->successor, successors, rows, readers, sorted);
+}
+
+/* Where a row of the bundle does not have a successor that all rows should have. */
+static void note_holes(bdag_backward *b, const bdag_bundle *bundle) {
   bdag_plan *plan = b->plan;
-  uint32_t next[BDAG_BUNDLE_ROWS] = {0};
-  if (bundle->holes == 0) return;
-  for (uint32_t k = 0; k < bundle->successors; k++)
-    for (uint32_t r = 0; r < bundle->rows; r++) {
-      const uint32_t at = b->out_offset[order[r]] + next[r];
-      if (next[r] < b->out_length[order[r]] && b->out_target[at] == b->successor[k])
-        next[r]++;
-      else
-        plan->hole[plan->holes++] = bundle->slot + k * bundle->rows + r;
-    }
+  uint32_t slot = bundle->slot;
+  for (uint32_t k = 0; k < bundle->successors && bundle->holes > 0; k++) {
+    const bdag_span span = bdag_span_of(&bundle->ramps, bundle->rows, bundle->successors, k);
+    for (uint32_t r = span.first; r < span.end; r++, slot++)
+      if (!(b->column[b->successor[k]] >> r & 1)) plan->hole[plan->holes++] = slot;
+  }
 }
 
 static void add_bundle(bdag_backward *b, const uint32_t *order, uint32_t rows) {
   bdag_plan *plan = b->plan;
   uint64_t edges, entry = plan->sweep_offset[plan->swept];
   const uint32_t successors = unite(b, order, rows, &edges);
-  const uint64_t cells = (uint64_t)rows * successors;
+  for (uint32_t r = 0; r < rows; r++) prefetch_slots(b, order[r]);
+  const bdag_ramps ramps = order_successors(b, order, rows, successors);
+  const uint64_t cells = bdag_ramp_cells(&ramps, rows, successors);
   if (grow(b, &plan->bundle, &b->bundle_capacity, plan->bundles, 1, sizeof *plan->bundle) ||
       grow(b, &plan->hole, &b->hole_capacity, plan->holes, cells - edges, sizeof *plan->hole))
     return;
-  for (uint32_t r = 0; r < rows; r++) prefetch_slots(b, order[r]);
-  bdag_sort_numbers(b->successor, successors);
-  for (uint32_t k = 0; k < successors; k++) {
-    b->column[b->successor[k]] = k;
-    plan->sweep_successor[entry + k] = b->successor[k];
-  }
   const uint64_t slot = plan->edge_base + 1 + plan->live_slots;
   bdag_bundle bundle = {.first = (uint32_t)plan->swept,
                         .entry = (uint32_t)entry,
@@ -328,16 +339,18 @@ static void add_bundle(bdag_backward *b, const uint32_t *order, uint32_t rows) {
                         .hole = (uint32_t)plan->holes,
                         .holes = (uint32_t)(cells - edges),
                         .rows = rows,
-                        .successors = successors};
+                        .successors = successors,
+                        .ramps = ramps};
+  note_holes(b, &bundle);
+  bdag_place_by_readers(&ramps, b->successor, successors, rows, b->column);
   for (uint32_t r = 0; r < rows; r++) {
     const uint32_t *out = b->out_target + b->out_offset[order[r]];
     const uint32_t *cell = b->out_cell + b->out_offset[order[r]];
     for (uint32_t k = 0; k < b->out_length[order[r]]; k++)
-      give_slot(b, cell_of(b, cell[k]), slot + (uint64_t)b->column[out[k]] * rows + r);
+      give_slot(b, cell_of(b, cell[k]), slot + (uint32_t)(b->column[out[k]] + r));
     plan->sweep_row[plan->swept++] = order[r];
     plan->sweep_offset[plan->swept] = entry + successors;
   }
-  note_holes(b, order, &bundle);
   plan->padding += bundle.holes;
   plan->live_slots += cells;
   b->swept_edges += edges;
@@ -641,9 +654,14 @@ static void number_row(const bdag_backward *b, const bdag_block *block, uint32_t
   const bdag_plan *plan = b->plan;
   if (block->unions > 0) {
     const bdag_union *part = &plan->union_panel[block->first_union];
-    uint32_t *cell = plan->union_slot + part->entry + row - part->row;
-    for (uint32_t k = 0; k < part->sources; k++, cell += part->targets)
-      if (*cell != BDAG_NO_SLOT) give_slot(b, cell, (*next)++);
+    uint32_t *cell = plan->union_slot + part->entry;
+    for (uint32_t k = 0; k < part->sources; k++) {
+      const bdag_span span = bdag_span_of(&part->ramps, part->targets, part->sources, k);
+      const uint32_t r = row - part->row;
+      if (r >= span.first && r < span.end && cell[r - span.first] != BDAG_NO_SLOT)
+        give_slot(b, cell + r - span.first, (*next)++);
+      cell += span.end - span.first;
+    }
   }
   for (uint64_t e = plan->list_offset[row]; e < plan->list_offset[row + 1]; e++)
     give_slot(b, &plan->list_slot[e], (*next)++);

@@ -18,10 +18,8 @@ static uint64_t block_edges(const bdag_plan *plan, const bdag_block *block) {
   for (uint32_t i = 0; i < block->panels; i++)
     edges +=
         (uint64_t)plan->panel[block->panel + i].sources * plan->panel[block->panel + i].targets;
-  for (uint32_t i = 0; i < block->unions; i++) {
-    const bdag_union *part = &plan->union_panel[block->first_union + i];
-    edges += (uint64_t)part->sources * part->targets;
-  }
+  for (uint32_t i = 0; i < block->unions; i++)
+    edges += bdag_union_cells(&plan->union_panel[block->first_union + i]);
   return edges;
 }
 

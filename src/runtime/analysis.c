@@ -1,6 +1,7 @@
 /* Work and span of the passes of a trace. The records of a pass fall into stages, each of which waits for
  * the one before; within a stage, into units that run at the same time, or that depend on each other as
  * the plan's tasks do. May include plan and below. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,17 +164,24 @@ static double span_of_units(bdag_study *study, const bdag_trace_pass *pass, bdag
   return longest;
 }
 
+static int by_tasks(bdag_axis axis) {
+  return axis == BDAG_AXIS_VERTICES || axis == BDAG_AXIS_BOTH;
+}
+
 static const bdag_task_graph *graph_of(const bdag_study *study, const bdag_trace_pass *pass) {
   const bdag_plan *plan = study->trace->plan;
   return pass->kind == BDAG_PASS_BACKWARD ? &plan->backward : &plan->forward;
 }
 
-static double span_of_tasks(bdag_study *study, const bdag_task_graph *graph, uint64_t first,
-                            uint64_t end, double *burdened) {
+static double span_of_tasks(bdag_study *study, const bdag_task_graph *graph, int both,
+                            uint64_t first, uint64_t end, double *burdened) {
   uint32_t last;
   for (uint32_t t = 0; t < graph->count; t++) study->cost[t] = 0;
-  for (uint64_t i = first; i < end; i++)
-    study->cost[study->piece[i].unit] += duration(&study->piece[i]);
+  for (uint64_t i = first; i < end; i++) {
+    double *cost = &study->cost[study->piece[i].unit];
+    /* tiles of a task run at the same time, or one after the other */
+    *cost = both ? fmax(*cost, duration(&study->piece[i])) : *cost + duration(&study->piece[i]);
+  }
   *burdened =
       bdag_longest_path(graph, study->cost, study->release, study->finish, study->from, &last);
   const double span = bdag_longest_path(graph, study->cost, 0, study->finish, study->from, &last);
@@ -194,8 +202,9 @@ static bdag_finding study_pass(bdag_study *study, const bdag_trace_pass *pass, b
       found.work += duration(&study->piece[k]);
       found.units += k == i || study->piece[k].unit != study->piece[k - 1].unit;
     }
-    if (axis == BDAG_AXIS_VERTICES && is_task(study->piece[i].entry))
-      found.span += span_of_tasks(study, graph_of(study, pass), i, next, &burdened);
+    if (by_tasks(axis) && is_task(study->piece[i].entry))
+      found.span +=
+          span_of_tasks(study, graph_of(study, pass), axis == BDAG_AXIS_BOTH, i, next, &burdened);
     else
       found.span += burdened = span_of_units(study, pass, axis, i, next);
     found.burdened += burdened + (i > first ? study->release : 0);
@@ -283,7 +292,7 @@ static void measure_pass(bdag_study *study, const bdag_trace_pass *pass, uint64_
   arrange(study, pass, pass->axis, first, end);
   for (uint64_t before = first, i = first; i < end;) {
     const uint64_t next = end_of_stage(study, i, end);
-    if (pass->axis == BDAG_AXIS_VERTICES && is_task(study->piece[i].entry))
+    if (by_tasks(pass->axis) && is_task(study->piece[i].entry))
       measure_tasks(study, graph_of(study, pass), i, next);
     else if (i > first)
       measure_stage(study, before, i, next);
@@ -439,7 +448,7 @@ bdag_status bdag_trace_analyse(const bdag_trace *trace, const bdag_analysis_opti
   static const bdag_analysis_options defaults = BDAG_ANALYSIS_OPTIONS_INIT;
   if (options == NULL) options = &defaults;
   if (trace == NULL || analysis == NULL || analysis->size != sizeof *analysis ||
-      options->size != sizeof *options || (unsigned)options->axis > BDAG_AXIS_SERIAL)
+      options->size != sizeof *options || (unsigned)options->axis > BDAG_AXIS_BOTH)
     return BDAG_ERROR_INVALID_ARGUMENT;
   bdag_study study = {.trace = trace};
   bdag_analysis found = {.size = sizeof found, .dropped = bdag_trace_dropped(trace)};

@@ -1,4 +1,4 @@
-/* Which axis of parallelism a pass takes, and how many gradient buffers that needs.
+/* Which axis of parallelism a pass takes, and how many groups of tiles add up to its gradient.
  * May include plan and below. */
 #include <math.h>
 #include <omp.h>
@@ -8,31 +8,33 @@
 #include "base/costs.h"
 #include "runtime/engine_internal.h"
 
-/* Gradient buffers beyond the first may take that much memory together. */
-#define GROUP_BYTES          (UINT64_C(512) << 20)
-#define DETERMINISTIC_GROUPS 4u
+/* ---- Groups -------------------------------------------------------------------------------------- */
 
-uint32_t bdag_engine_choose_groups(const bdag_engine *engine) {
-  const bdag_plan *plan = engine->plan;
-  const bdag_engine_options *options = &engine->options;
-  uint64_t wanted = options->threads;
-  if (options->deterministic)
-    wanted = plan->options.accumulation_groups != 0 ? plan->options.accumulation_groups
-                                                    : DETERMINISTIC_GROUPS;
-  else if (options->axis == BDAG_AXIS_SERIAL || options->axis == BDAG_AXIS_VERTICES)
-    wanted = 1;
-  if (wanted > engine->tiles) wanted = engine->tiles;
-  const uint64_t one = plan->slot_count * engine->element + 1;
-  const uint64_t affordable = GROUP_BYTES / one + 1;
-  return (uint32_t)(wanted < affordable ? wanted : affordable);
+static uint64_t round_up(uint64_t count, uint64_t step) {
+  return (count + step - 1) / step * step;
 }
 
-/* Fixed by the engine in deterministic mode, else one a thread. */
-uint32_t bdag_groups_of_pass(const bdag_engine *engine, bdag_axis axis) {
-  uint64_t groups = engine->groups;
-  if (!engine->options.deterministic && axis != BDAG_AXIS_TILES) groups = 1;
-  if (groups > engine->batch_tiles) groups = engine->batch_tiles;
-  return (uint32_t)groups;
+/* As many tiles a group as a task's rows stay in cache for, but groups for all threads that take whole
+ * groups; in deterministic mode for two, because none may depend on their number. */
+uint32_t bdag_engine_choose_groups(const bdag_engine *engine, uint64_t tiles, bdag_axis axis) {
+  const uint64_t chunks = (tiles + engine->chunk_tiles - 1) / engine->chunk_tiles;
+  const uint64_t given = engine->plan->options.accumulation_groups;
+  const uint64_t threads = engine->options.threads;
+  uint64_t groups = chunks;
+  if (engine->options.deterministic)
+    groups = given != 0 ? given : round_up(chunks, 2);
+  else if (axis == BDAG_AXIS_TILES)
+    groups = round_up(chunks, threads);
+  else if (axis == BDAG_AXIS_BOTH && groups < threads)
+    groups = threads;
+  if (groups <= tiles) return (uint32_t)groups;
+  const int even = !engine->options.deterministic && axis == BDAG_AXIS_TILES && tiles > threads;
+  return (uint32_t)(even ? tiles - tiles % threads : tiles);
+}
+
+uint32_t bdag_engine_choose_copies(const bdag_engine *engine, uint64_t groups) {
+  const uint32_t threads = engine->options.threads;
+  return groups < threads ? (uint32_t)groups : threads;
 }
 
 /* ---- The cost model ------------------------------------------------------------------------------ */
@@ -80,13 +82,15 @@ static double cores_of(const bdag_engine *engine) {
 }
 
 static double seconds_by_tiles(const bdag_engine *engine, uint64_t tiles, int backward) {
-  const double share = ceil((double)tiles / cores_of(engine));
-  const double seconds = engine->team_seconds + share * engine->tile_seconds[backward];
   const double rate = engine->context->costs.bytes_per_second[2];
+  const uint64_t groups =
+      backward ? bdag_engine_choose_groups(engine, tiles, BDAG_AXIS_TILES) : tiles;
+  const double share =
+      ceil((double)groups / cores_of(engine)) * ceil((double)tiles / (double)groups);
+  const double seconds = engine->team_seconds + share * engine->tile_seconds[backward];
   if (!backward || rate == 0) return seconds;
-  /* each further buffer is written, read and added */
-  const uint64_t groups = engine->groups < tiles ? engine->groups : tiles;
-  const double bytes = 3.0 * (double)(groups - 1) * (double)engine->plan->slot_count;
+  /* each further group reads and writes the gradient once more */
+  const double bytes = 2.0 * (double)(groups - 1) * (double)engine->plan->slot_count;
   return seconds + bytes * (double)engine->element / rate / cores_of(engine);
 }
 
@@ -98,6 +102,20 @@ static double seconds_by_vertices(const bdag_engine *engine, uint64_t tiles, int
   const double tasks = graph->count * engine->context->costs.task;
   return engine->team_seconds + tasks / cores +
          engine->foreign * work * (1 / cores + chain * (1 - 1 / cores));
+}
+
+/* The same with `copies` of each task, which only wait for the copy before. */
+static double seconds_by_both(const bdag_engine *engine, uint64_t tiles, int backward) {
+  const bdag_task_graph *graph = backward ? &engine->plan->backward : &engine->plan->forward;
+  const uint64_t groups =
+      backward ? bdag_engine_choose_groups(engine, tiles, BDAG_AXIS_BOTH) : tiles;
+  const double copies = bdag_engine_choose_copies(engine, groups);
+  const double cores = cores_of(engine), work = (double)tiles * engine->tile_seconds[backward];
+  const double tasks = copies * graph->count;
+  const double chain = graph->work > 0 ? (double)graph->span / (double)graph->work : 1;
+  const double span = chain / copies + (backward ? (copies - 1) / (tasks + 1) : 0);
+  return engine->team_seconds + tasks * engine->context->costs.task / cores +
+         engine->foreign * work * (1 / cores + span * (1 - 1 / cores));
 }
 
 static double meeting_seconds(const bdag_engine *engine) {
@@ -133,7 +151,8 @@ static int share_tasks(bdag_engine *engine, int backward) {
 int bdag_engine_share_tasks(bdag_engine *engine) {
   const bdag_engine_options *options = &engine->options;
   const uint64_t work = engine->plan->edges * engine->tiles * engine->tile;
-  if (options->threads == 1 || options->axis == BDAG_AXIS_TILES || !engine->mostly_lists ||
+  if (options->threads == 1 || options->axis == BDAG_AXIS_TILES ||
+      options->axis == BDAG_AXIS_BOTH || !engine->mostly_lists ||
       bdag_context_at_once(engine->context, options->threads) < options->threads ||
       work < bdag_costs_serial_work(engine->context))
     return 0;
@@ -150,6 +169,9 @@ bdag_axis bdag_engine_choose_axis(const bdag_engine *engine, uint64_t tiles, int
   const double by_vertices = engine->stages[backward].count > 0
                                  ? seconds_by_stages(engine, tiles, backward)
                                  : seconds_by_vertices(engine, tiles, backward);
-  if (fmin(by_tiles, by_vertices) > WORTHWHILE * alone) return BDAG_AXIS_SERIAL;
-  return by_tiles <= by_vertices ? BDAG_AXIS_TILES : BDAG_AXIS_VERTICES;
+  const double by_both = seconds_by_both(engine, tiles, backward);
+  const double best = fmin(by_both, fmin(by_tiles, by_vertices));
+  if (best > WORTHWHILE * alone) return BDAG_AXIS_SERIAL;
+  if (by_tiles <= best) return BDAG_AXIS_TILES;
+  return by_vertices <= best ? BDAG_AXIS_VERTICES : BDAG_AXIS_BOTH;
 }

@@ -91,36 +91,42 @@ static double masked_dot(const bdag_step *step, uint32_t target, uint32_t source
   return sum;
 }
 
-static void put(const bdag_step *step, char *gradient, uint64_t slot, double value,
+static void put(const bdag_engine *engine, char *gradient, uint64_t index, double value,
                 int accumulate) {
-  if (step->engine->options.type == BDAG_FLOAT32) {
-    float *at = (float *)gradient + slot;
+  if (engine->options.type == BDAG_FLOAT32) {
+    float *at = (float *)gradient + index;
     *at = (float)(accumulate ? *at + value : value);
   } else {
-    double *at = (double *)gradient + slot;
+    double *at = (double *)gradient + index;
     *at = accumulate ? *at + value : value;
   }
 }
 
-static void masked_sweep(const bdag_step *step, const bdag_sweep_group *group, char *gradient,
-                         int accumulate) {
+static char *gradient_from(const bdag_engine *engine, const bdag_gradient *gradient,
+                           uint64_t slot) {
+  return gradient->weights + (slot - gradient->first) * engine->element;
+}
+
+static void masked_sweep(const bdag_step *step, const bdag_sweep_group *group,
+                         const bdag_gradient *gradient, int accumulate) {
   const bdag_plan *plan = step->plan;
-  uint64_t slot = group->slot;
+  char *to = gradient_from(step->engine, gradient, group->slot);
+  uint64_t slot = 0;
   for (uint64_t i = group->first; i < group->first + group->rows; i++)
     for (uint64_t e = plan->sweep_offset[i]; e < plan->sweep_offset[i + 1]; e++)
-      put(step, gradient, slot++, masked_dot(step, plan->sweep_successor[e], plan->sweep_row[i]),
+      put(step->engine, to, slot++, masked_dot(step, plan->sweep_successor[e], plan->sweep_row[i]),
           accumulate);
 }
 
 /* The rest of out_grad and the weight gradients of irregular edges. */
-static void sweep_group(const bdag_step *step, const bdag_sweep_group *group, char *gradient,
-                        int accumulate, int pulls) {
+static void sweep_group(const bdag_step *step, const bdag_sweep_group *group,
+                        const bdag_gradient *gradient, int accumulate, int pulls) {
   const bdag_engine *engine = step->engine;
   const bdag_plan *plan = step->plan;
   const int masked = engine->has_left_out[step->tile];
   const bdag_sweep_job job = {
       .weights = slots_from(engine, group->slot),
-      .gradient = masked ? NULL : gradient + group->slot * engine->element,
+      .gradient = masked ? NULL : gradient_from(engine, gradient, group->slot),
       .successor = plan->sweep_successor,
       .offset = plan->sweep_offset + group->first,
       .row = plan->sweep_row + group->first,
@@ -151,6 +157,7 @@ static bdag_bundle_job bundle_job(const bdag_step *step, const bdag_bundle *bund
       .row = plan->sweep_row + bundle->first,
       .successors = bundle->successors,
       .rows = bundle->rows,
+      .ramps = bundle->ramps,
       .row_limit = plan->swept - bundle->first,
       .out = step->out,
       .in_grad = step->in_grad,
@@ -160,6 +167,7 @@ static bdag_bundle_job bundle_job(const bdag_step *step, const bdag_bundle *bund
       .tiles = 1,
       .count = step->lanes,
       .last_count = step->lanes,
+      .unchecked = bundle->holes == 0,
   };
 }
 
@@ -168,11 +176,14 @@ static void pull_bundle_without_padding(const bdag_step *step, const bdag_bundle
   for (uint32_t r = 0; r < bundle->rows; r++) {
     char *target = step->out_grad + plan->sweep_row[bundle->first + r] * step->row_bytes;
     set_row(step, target, step->engine->zeros);
+    uint64_t slot = bundle->slot;
     for (uint32_t k = 0; k < bundle->successors; k++) {
-      const uint64_t slot = bundle->slot + (uint64_t)k * bundle->rows + r;
-      if (!is_hole(plan, bundle->hole, bundle->holes, slot))
-        add_term(step, target, slots_from(step->engine, slot),
+      const bdag_span span = bdag_span_of(&bundle->ramps, bundle->rows, bundle->successors, k);
+      const uint64_t at = slot + r - span.first;
+      if (r >= span.first && r < span.end && !is_hole(plan, bundle->hole, bundle->holes, at))
+        add_term(step, target, slots_from(step->engine, at),
                  plan->sweep_successor + bundle->entry + k, step->in_grad);
+      slot += span.end - span.first;
     }
   }
 }
@@ -181,26 +192,33 @@ static void pull_bundle(const bdag_step *step, const bdag_bundle *bundle, int fr
   bdag_bundle_job job = bundle_job(step, bundle);
   job.from_zero = from_zero;
   const int finite = step->engine->kernels->bundle_pull(&job);
-  if (!finite && bundle->holes > 0) pull_bundle_without_padding(step, bundle);
+  if (!finite) pull_bundle_without_padding(step, bundle);
 }
 
-static void masked_bundle(const bdag_step *step, const bdag_bundle *bundle, char *gradient,
-                          int accumulate) {
+static void masked_bundle(const bdag_step *step, const bdag_bundle *bundle,
+                          const bdag_gradient *gradient, int accumulate) {
   const bdag_plan *plan = step->plan;
-  for (uint32_t k = 0; k < bundle->successors; k++)
-    for (uint32_t r = 0; r < bundle->rows; r++)
-      put(step, gradient, bundle->slot + (uint64_t)k * bundle->rows + r,
+  char *to = gradient_from(step->engine, gradient, bundle->slot);
+  uint64_t cell = 0;
+  for (uint32_t k = 0; k < bundle->successors; k++) {
+    const bdag_span span = bdag_span_of(&bundle->ramps, bundle->rows, bundle->successors, k);
+    for (uint32_t r = span.first; r < span.end; r++)
+      put(step->engine, to, cell++,
           masked_dot(step, plan->sweep_successor[bundle->entry + k],
                      plan->sweep_row[bundle->first + r]),
           accumulate);
+  }
 }
 
-static void zero_holes(const bdag_engine *engine, uint64_t hole, uint32_t holes, char *gradient) {
+static void zero_holes(const bdag_engine *engine, uint64_t hole, uint32_t holes,
+                       const bdag_gradient *gradient) {
   const uint32_t *slot = engine->plan->hole + hole;
   if (engine->options.type == BDAG_FLOAT32)
-    for (uint32_t i = 0; i < holes; i++) ((float *)gradient)[slot[i]] = 0;
+    for (uint32_t i = 0; i < holes; i++)
+      ((float *)gradient->weights)[slot[i] - gradient->first] = 0;
   else
-    for (uint32_t i = 0; i < holes; i++) ((double *)gradient)[slot[i]] = 0;
+    for (uint32_t i = 0; i < holes; i++)
+      ((double *)gradient->weights)[slot[i] - gradient->first] = 0;
 }
 
 /* How many tiles from first_tile on hold no left-out samples. */
@@ -211,7 +229,7 @@ static uint64_t whole_tiles(const bdag_engine *engine, uint64_t first_tile, uint
 }
 
 static void bundle_gradients(bdag_engine *engine, const bdag_bundle *bundle, uint64_t first_tile,
-                             uint64_t tiles, char *gradient, int accumulate) {
+                             uint64_t tiles, const bdag_gradient *gradient, int accumulate) {
   for (uint64_t done = 0; done < tiles;) {
     const bdag_step step = step_of(engine, first_tile + done);
     const uint64_t some = whole_tiles(engine, first_tile + done, tiles - done);
@@ -221,7 +239,7 @@ static void bundle_gradients(bdag_engine *engine, const bdag_bundle *bundle, uin
       continue;
     }
     bdag_bundle_job job = bundle_job(&step, bundle);
-    job.gradient = gradient + bundle->slot * engine->element;
+    job.gradient = gradient_from(engine, gradient, bundle->slot);
     job.tiles = (uint32_t)some;
     job.count = engine->tile;
     job.last_count = bdag_tile_lanes(engine, first_tile + done + some - 1);
@@ -283,20 +301,23 @@ static void derive_group(const bdag_step *step, const bdag_sweep_group *group) {
   }
 }
 
-static void bias_gradients(const bdag_step *step, const bdag_sweep_group *group, char *gradient,
-                           int accumulate) {
+static void bias_gradients(const bdag_step *step, const bdag_sweep_group *group,
+                           const bdag_gradient *gradient, int accumulate) {
   const bdag_plan *plan = step->plan;
   for (uint32_t r = 0; r < group->rows; r++) {
     const uint32_t row = plan->sweep_row[group->first + r];
     const double sum =
         step->engine->kernels->row_sum(step->in_grad + row * step->row_bytes, step->lanes);
-    put(step, gradient, plan->bias_slot + row - plan->first_neuron, sum, accumulate);
+    const uint64_t at =
+        gradient->by_position ? group->first + r - gradient->first_bias : row - plan->first_neuron;
+    put(step->engine, gradient->biases, at, sum, accumulate);
   }
 }
 
 /* σ′ and bias gradients of a group, whose out_grad is complete. */
 static void finish_group(const bdag_step *step, const bdag_task *task,
-                         const bdag_sweep_group *group, char *gradient, int accumulate, int pulls) {
+                         const bdag_sweep_group *group, const bdag_gradient *gradient,
+                         int accumulate, int pulls) {
   const uint32_t *rows = step->plan->sweep_row + group->first;
   if (!task->is_input) {
     derive_group(step, group);
@@ -309,8 +330,8 @@ static void finish_group(const bdag_step *step, const bdag_task *task,
            step->row_bytes);
 }
 
-static void unbundled_group(const bdag_step *step, const bdag_sweep_group *group, char *gradient,
-                            int accumulate, int pulls) {
+static void unbundled_group(const bdag_step *step, const bdag_sweep_group *group,
+                            const bdag_gradient *gradient, int accumulate, int pulls) {
   const uint32_t *rows = step->plan->sweep_row + group->first;
   if (group->swept)
     sweep_group(step, group, gradient, accumulate, pulls);
@@ -321,7 +342,8 @@ static void unbundled_group(const bdag_step *step, const bdag_sweep_group *group
 
 /* What the rows of one bundle share stays in L1 from the pulls to the gradients. */
 static void bundled_group(bdag_engine *engine, const bdag_sweep_group *group, uint64_t first_tile,
-                          uint64_t tiles, char *gradient, int accumulate, int pulls) {
+                          uint64_t tiles, const bdag_gradient *gradient, int accumulate,
+                          int pulls) {
   for (uint32_t i = group->bundle; i < group->bundle + group->bundles; i++) {
     const bdag_bundle *bundle = &engine->plan->bundle[i];
     prefetch_read(engine->plan->hole + bundle->hole, bundle->holes * sizeof *engine->plan->hole);
@@ -334,7 +356,7 @@ static void bundled_group(bdag_engine *engine, const bdag_sweep_group *group, ui
 }
 
 static void backward_rows(bdag_engine *engine, const bdag_task *task, uint64_t first_tile,
-                          uint64_t tiles, char *gradient, int accumulate) {
+                          uint64_t tiles, const bdag_gradient *gradient, int accumulate) {
   const bdag_plan *plan = engine->plan;
   const int pulls = !task->is_input || (engine->options.keep & BDAG_KEEP_INPUT_GRAD);
   for (uint64_t tile = first_tile; pulls && tile < first_tile + tiles; tile++) {
@@ -354,11 +376,12 @@ static void backward_rows(bdag_engine *engine, const bdag_task *task, uint64_t f
   }
 }
 
-static void masked_panel(const bdag_step *step, const bdag_panel *panel, char *gradient,
-                         int accumulate) {
+static void masked_panel(const bdag_step *step, const bdag_panel *panel,
+                         const bdag_gradient *gradient, int accumulate) {
+  char *to = gradient_from(step->engine, gradient, panel->slot);
   for (uint32_t k = 0; k < panel->sources; k++)
     for (uint32_t r = 0; r < panel->targets; r++)
-      put(step, gradient, panel->slot + (uint64_t)k * panel->step + r,
+      put(step->engine, to, (uint64_t)k * panel->step + r,
           masked_dot(step, panel->row + r, step->plan->source[panel->list + k]), accumulate);
 }
 
@@ -369,11 +392,11 @@ static int is_small(const bdag_panel *panel) {
 
 /* Weight gradients of a dense panel over `tiles` tiles, none of which holds left-out samples. */
 static void panel_gradients(const bdag_step *step, const bdag_panel *panel, uint64_t tiles,
-                            char *gradient, int accumulate) {
+                            const bdag_gradient *gradient, int accumulate) {
   bdag_engine *engine = step->engine;
   const size_t tile_step = (size_t)step->plan->rows * engine->tile;
   const bdag_weight_grad_job job = {
-      .gradient = gradient + panel->slot * engine->element,
+      .gradient = gradient_from(engine, gradient, panel->slot),
       .source_step = panel->step,
       .source = step->plan->source + panel->list,
       .sources = panel->sources,
@@ -396,10 +419,20 @@ static void panel_gradients(const bdag_step *step, const bdag_panel *panel, uint
     engine->kernels->weight_grad(&job);
 }
 
+/* Lanes between targets and step, which not every kernel writes. */
+static void clear_padding(const bdag_engine *engine, const bdag_panel *panel,
+                          const bdag_gradient *gradient) {
+  const size_t row = panel->step * engine->element, lanes = panel->targets * engine->element;
+  char *to = gradient_from(engine, gradient, panel->slot);
+  for (uint32_t k = 0; k < panel->sources && lanes < row; k++)
+    memset(to + k * row + lanes, 0, row - lanes);
+}
+
 static void backward_panels(bdag_engine *engine, const bdag_task *task, uint64_t first_tile,
-                            uint64_t tiles, char *gradient, int accumulate) {
+                            uint64_t tiles, const bdag_gradient *gradient, int accumulate) {
   for (uint32_t p = task->first; p < task->first + task->count; p++) {
     const bdag_panel *panel = &engine->plan->panel[p];
+    if (gradient->by_position) clear_padding(engine, panel, gradient);
     for (uint64_t done = 0; done < tiles;) {
       const bdag_step step = step_of(engine, first_tile + done);
       const uint64_t rest = tiles - done;
@@ -412,32 +445,18 @@ static void backward_panels(bdag_engine *engine, const bdag_task *task, uint64_t
       done += some > 0 ? some : 1;
     }
     zero_holes(engine, panel->hole, panel->holes, gradient);
-    if (bdag_descends_after(engine, first_tile, tiles))
-      bdag_descend_slots(engine, panel->slot, (uint64_t)panel->sources * panel->step,
-                         engine->descent.decay);
-  }
-}
-
-static void backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles,
-                          uint32_t group, int accumulate) {
-  const bdag_plan *plan = engine->plan;
-  const bdag_task *work = &plan->backward_task[task];
-  char *gradient = bdag_gradient_of(engine, group);
-  if (work->kind == BDAG_TASK_PANELS) {
-    backward_panels(engine, work, first_tile, tiles, gradient, accumulate);
-    return;
-  }
-  backward_rows(engine, work, first_tile, tiles, gradient, accumulate);
-  if (work->count > 0 && bdag_descends_after(engine, first_tile, tiles)) {
-    const bdag_sweep_group *first = &plan->sweep[work->first], *last = first + work->count - 1;
-    bdag_descend_slots(engine, first->slot, last->slot + last->slots - first->slot,
-                       engine->descent.decay);
   }
 }
 
 void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles,
-                        uint32_t group, int accumulate) {
+                        uint32_t group) {
+  const bdag_task *work = &engine->plan->backward_task[task];
+  const bdag_part part = bdag_part_begin(engine, task, group);
   const uint64_t begin = bdag_trace_begin(engine);
-  backward_task(engine, task, first_tile, tiles, group, accumulate);
+  if (work->kind == BDAG_TASK_PANELS)
+    backward_panels(engine, work, first_tile, tiles, &part.to, part.accumulate);
+  else
+    backward_rows(engine, work, first_tile, tiles, &part.to, part.accumulate);
   bdag_trace_end(engine, begin, BDAG_TRACE_BACKWARD, task, first_tile, tiles, group);
+  bdag_part_end(engine, &part);
 }

@@ -68,6 +68,20 @@ bdag_status bdag_loss(bdag_engine *engine, const void *targets, const double *sa
   return status;
 }
 
+/* Groups of the pass, and whether each takes the place of the one before it. */
+static void group_tiles(bdag_engine *engine, bdag_axis axis) {
+  const int by_tiles = axis == BDAG_AXIS_TILES || axis == BDAG_AXIS_SERIAL;
+  const uint64_t tiles = engine->batch_tiles;
+  const uint32_t keep = BDAG_KEEP_OUT_GRAD | BDAG_KEEP_IN_GRAD | BDAG_KEEP_INPUT_GRAD;
+  const uint32_t groups = bdag_engine_choose_groups(engine, tiles, axis);
+  engine->pass_groups = groups;
+  engine->group_step = 0;
+  if (axis == BDAG_AXIS_TILES && !engine->options.deterministic)
+    engine->group_step = groups < engine->pass_threads ? 1 : groups / engine->pass_threads;
+  const uint64_t places = engine->pass_threads * ((tiles + groups - 1) / groups);
+  engine->reuses_grad = by_tiles && (engine->options.keep & keep) == 0 && places <= tiles;
+}
+
 static bdag_status backward(bdag_engine *engine, const bdag_weights *weights,
                             const bdag_backward_options *options, double *loss) {
   bdag_axis axis = bdag_engine_choose_axis(engine, engine->batch_tiles, 1);
@@ -76,10 +90,7 @@ static bdag_status backward(bdag_engine *engine, const bdag_weights *weights,
   engine->backward_done = 0;
   engine->weights = weights;
   engine->accumulate = options->accumulate && engine->has_gradient;
-  engine->pass_groups = bdag_groups_of_pass(engine, axis);
-  engine->reuses_grad =
-      axis != BDAG_AXIS_VERTICES &&
-      !(engine->options.keep & (BDAG_KEEP_OUT_GRAD | BDAG_KEEP_IN_GRAD | BDAG_KEEP_INPUT_GRAD));
+  group_tiles(engine, axis);
   const bdag_exchange exchange = {.targets = options->targets, .want_grad = 1};
   bdag_drive_backward(engine, axis, &exchange);
   status = (bdag_status)atomic_load(&engine->status);

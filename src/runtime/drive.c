@@ -89,18 +89,28 @@ void bdag_end_pass(bdag_engine *engine) {
 
 typedef void (*task_run)(void *engine, uint32_t task);
 
+static const bdag_task_graph *graph_of(const bdag_engine *engine, int backward) {
+  return backward ? &engine->plan->backward : &engine->plan->forward;
+}
+
 static void prepare_tasks(bdag_engine *engine, int backward, task_run run) {
-  const bdag_plan *plan = engine->plan;
-  const bdag_task_work work = {run, engine};
+  const bdag_task_work work = {.run = run, .argument = engine};
   if (engine->stages[backward].count > 0)
     bdag_stages_prepare(&engine->stages[backward]);
   else
-    bdag_scheduler_prepare(&engine->scheduler, backward ? &plan->backward : &plan->forward, &work);
+    bdag_scheduler_prepare(&engine->scheduler, graph_of(engine, backward), &work);
+}
+
+/* The same with as many copies of each task as there are stretches of tiles. */
+static void prepare_copies(bdag_engine *engine, int backward, task_run run) {
+  const bdag_task_work work = {
+      .run = run, .argument = engine, .copies = engine->pass_copies, .chained = backward};
+  bdag_scheduler_prepare(&engine->scheduler, graph_of(engine, backward), &work);
 }
 
 static void join_tasks(bdag_engine *engine, bdag_worker worker, int backward, task_run run) {
-  const bdag_task_work work = {run, engine};
-  if (engine->stages[backward].count > 0)
+  const bdag_task_work work = {.run = run, .argument = engine};
+  if (engine->stages[backward].count > 0 && engine->pass_copies == 1)
     bdag_stages_join(&engine->stages[backward], worker.number, worker.team, &work);
   else
     bdag_scheduler_join(&engine->scheduler, worker.number, worker.team);
@@ -140,6 +150,18 @@ static void forward_all_tiles(void *argument, uint32_t task) {
   if (!stopped(engine)) bdag_forward_task(engine, task, 0, engine->batch_tiles);
 }
 
+static uint64_t copy_begin(const bdag_engine *engine, uint64_t copy, uint64_t count) {
+  return copy * count / engine->pass_copies;
+}
+
+static void forward_copy(void *argument, uint32_t number) {
+  bdag_engine *engine = argument;
+  const uint32_t tasks = engine->plan->forward_tasks, copy = number / tasks;
+  const uint64_t end = copy_begin(engine, copy + 1, engine->batch_tiles);
+  const uint64_t first = copy_begin(engine, copy, engine->batch_tiles);
+  if (!stopped(engine)) bdag_forward_task(engine, number % tasks, first, end - first);
+}
+
 static void forward_by_vertices(bdag_engine *engine, bdag_worker worker, const void *argument) {
   const bdag_exchange *exchange = argument;
   const uint64_t begin = share_begin(worker, engine->batch_tiles);
@@ -151,11 +173,17 @@ static void forward_by_vertices(bdag_engine *engine, bdag_worker worker, const v
 }
 
 void bdag_drive_forward(bdag_engine *engine, bdag_axis axis, const bdag_exchange *exchange) {
-  if (axis != BDAG_AXIS_VERTICES) {
+  engine->pass_copies = 1;
+  if (axis != BDAG_AXIS_VERTICES && axis != BDAG_AXIS_BOTH) {
     on_team(engine, forward_by_tiles, exchange);
     return;
   }
-  prepare_tasks(engine, 0, forward_all_tiles);
+  if (axis == BDAG_AXIS_BOTH)
+    engine->pass_copies = bdag_engine_choose_copies(engine, engine->batch_tiles);
+  if (engine->pass_copies > 1)
+    prepare_copies(engine, 0, forward_copy);
+  else
+    prepare_tasks(engine, 0, forward_all_tiles);
   on_team(engine, forward_by_vertices, exchange);
 }
 
@@ -222,67 +250,76 @@ void bdag_drive_loss(bdag_engine *engine, const bdag_exchange *exchange) {
 
 /* ---- Backward ------------------------------------------------------------------------------------ */
 
-static uint64_t group_begin(const bdag_engine *engine, uint64_t group) {
-  return group * engine->batch_tiles / engine->pass_groups;
+static void backward_task(bdag_engine *engine, uint32_t task, uint32_t group) {
+  const uint64_t stretch = bdag_stretch_of(engine, group);
+  const uint64_t first = bdag_stretch_begin(engine, stretch);
+  bdag_backward_task(engine, task, first, bdag_stretch_begin(engine, stretch + 1) - first, group);
 }
 
-/* The tiles of one gradient buffer, chunk by chunk. */
-static void backward_group(bdag_engine *engine, uint64_t group, const bdag_exchange *exchange) {
-  const uint64_t begin = group_begin(engine, group), end = group_begin(engine, group + 1);
-  for (uint64_t first = begin; first < end; first += engine->chunk_tiles) {
-    const uint64_t rest = end - first;
-    const uint64_t tiles = rest < engine->chunk_tiles ? rest : engine->chunk_tiles;
-    loss_of_tiles(engine, first, first + tiles, exchange);
-    const int accumulate = first > begin || (engine->accumulate && group == 0);
-    for (uint32_t t = 0; t < engine->plan->backward_tasks && !stopped(engine); t++)
-      bdag_backward_task(engine, t, first, tiles, (uint32_t)group, accumulate);
-  }
+static void backward_group(bdag_engine *engine, uint32_t group, const bdag_exchange *exchange) {
+  const uint64_t stretch = bdag_stretch_of(engine, group);
+  loss_of_tiles(engine, bdag_stretch_begin(engine, stretch),
+                bdag_stretch_begin(engine, stretch + 1), exchange);
+  for (uint32_t t = 0; t < engine->plan->backward_tasks && !stopped(engine); t++)
+    backward_task(engine, t, group);
 }
 
-/* Every thread comes to the meeting, also after a failure. */
-static void reduce(bdag_engine *engine, bdag_worker worker, uint32_t meeting) {
-  if (!bdag_engine_failed(engine)) bdag_reduce_share(engine, worker.number, worker.team);
+/* Once the gradient is complete. Every thread comes to the meeting, also after a failure. */
+static void sum_uses(bdag_engine *engine, bdag_worker worker) {
   if (!engine->plan->indirect) return;
-  meet(engine, worker, meeting);
+  meet(engine, worker, 1);
   if (!bdag_engine_failed(engine)) bdag_sum_uses_share(engine, worker.number, worker.team);
 }
 
+/* A thread takes every so-manieth group, so that those that add to a task's gradient one after the other
+ * run side by side. */
 static void backward_by_tiles(bdag_engine *engine, bdag_worker worker, const void *argument) {
-  const uint64_t end = share_end(worker, engine->pass_groups);
-  for (uint64_t g = share_begin(worker, engine->pass_groups); g < end; g++)
+  /* where rows are, and so who may run at once, was laid out for all threads */
+  const bdag_worker alone = {worker.number == 0 ? 0 : engine->pass_groups, 1};
+  const bdag_worker takes = worker.team < engine->pass_threads ? alone : worker;
+  for (uint32_t g = takes.number; g < engine->pass_groups; g += takes.team)
     backward_group(engine, g, argument);
-  meet(engine, worker, 0);
-  reduce(engine, worker, 1);
+  bdag_parts_finish(engine);
+  sum_uses(engine, worker);
 }
 
-/* The same sums as backward_group takes, chunk by chunk. */
-static void backward_all_tiles(void *argument, uint32_t task) {
+/* The same sums, task by task. */
+static void backward_all_groups(void *argument, uint32_t task) {
   bdag_engine *engine = argument;
-  for (uint32_t group = 0; group < engine->pass_groups; group++) {
-    const uint64_t begin = group_begin(engine, group), end = group_begin(engine, group + 1);
-    for (uint64_t first = begin; first < end && !stopped(engine); first += engine->chunk_tiles) {
-      const uint64_t rest = end - first;
-      bdag_backward_task(engine, task, first,
-                         rest < engine->chunk_tiles ? rest : engine->chunk_tiles, group,
-                         first > begin || (engine->accumulate && group == 0));
-    }
-  }
+  for (uint32_t group = 0; group < engine->pass_groups && !stopped(engine); group++)
+    backward_task(engine, task, group);
+}
+
+/* Some of the groups, of one task. */
+static void backward_copy(void *argument, uint32_t number) {
+  bdag_engine *engine = argument;
+  const uint32_t tasks = engine->plan->backward_tasks, copy = number / tasks;
+  const uint64_t end = copy_begin(engine, copy + 1, engine->pass_groups);
+  for (uint64_t g = copy_begin(engine, copy, engine->pass_groups); g < end && !stopped(engine); g++)
+    backward_task(engine, number % tasks, (uint32_t)g);
 }
 
 static void backward_by_vertices(bdag_engine *engine, bdag_worker worker, const void *argument) {
   loss_by_tiles(engine, worker, argument);
   meet(engine, worker, 0);
-  join_tasks(engine, worker, 1, backward_all_tiles);
-  reduce(engine, worker, 1);
+  join_tasks(engine, worker, 1, backward_all_groups);
+  sum_uses(engine, worker);
 }
 
 void bdag_drive_backward(bdag_engine *engine, bdag_axis axis, const bdag_exchange *exchange) {
   const bdag_exchange rest = see_batch(engine, exchange);
   for (uint32_t i = 0; i < BDAG_MEETINGS; i++) bdag_meeting_prepare(&engine->meeting[i]);
-  if (axis != BDAG_AXIS_VERTICES) {
+  bdag_parts_prepare(engine, axis == BDAG_AXIS_TILES);
+  engine->pass_copies = 1;
+  if (axis != BDAG_AXIS_VERTICES && axis != BDAG_AXIS_BOTH) {
     on_team(engine, backward_by_tiles, &rest);
     return;
   }
-  prepare_tasks(engine, 1, backward_all_tiles);
+  if (axis == BDAG_AXIS_BOTH)
+    engine->pass_copies = bdag_engine_choose_copies(engine, engine->pass_groups);
+  if (engine->pass_copies > 1)
+    prepare_copies(engine, 1, backward_copy);
+  else
+    prepare_tasks(engine, 1, backward_all_groups);
   on_team(engine, backward_by_vertices, &rest);
 }

@@ -31,7 +31,7 @@ static bdag_status check_options(const bdag_plan *plan, const bdag_engine_option
   if (options->max_batch > UINT64_MAX / 4096 / ((uint64_t)plan->rows + 1))
     return bdag_fail(error, BDAG_ERROR_LIMIT, "max_batch %llu times %u vertices overflows",
                      (unsigned long long)options->max_batch, plan->rows);
-  if ((unsigned)options->axis > BDAG_AXIS_SERIAL || (options->keep & ~63u) != 0)
+  if ((unsigned)options->axis > BDAG_AXIS_BOTH || (options->keep & ~63u) != 0)
     return bdag_fail(error, BDAG_ERROR_INVALID_ARGUMENT, "axis %d or keep %u is unknown",
                      (int)options->axis, options->keep);
   if (options->threads > 1024)
@@ -71,12 +71,9 @@ static int allocate_rows(bdag_engine *engine) {
 static int allocate_gradients(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
   if (!plan->has_loss) return 0;
-  engine->groups = bdag_engine_choose_groups(engine);
   /* in direct plans it may change places with the state of weights */
   engine->gradient =
       claim(engine, plan->indirect ? plan->slot_count : plan->state_count, engine->element);
-  engine->more_gradients =
-      claim_shared(engine, (engine->groups - 1) * plan->slot_count, engine->element);
   engine->state_gradient =
       plan->indirect ? claim(engine, plan->state_count, engine->element) : engine->gradient;
   engine->zeros = claim(engine, plan->rows, engine->element);
@@ -86,7 +83,7 @@ static int allocate_gradients(bdag_engine *engine) {
   engine->factor = claim(engine, engine->tiles * engine->tile, sizeof(double));
   engine->sample_loss = claim(engine, engine->tiles * engine->tile, sizeof(double));
   engine->has_left_out = claim(engine, engine->tiles, 1);
-  return engine->gradient == NULL || engine->more_gradients == NULL ||
+  return bdag_parts_create(engine) != 0 || engine->gradient == NULL ||
          engine->state_gradient == NULL || engine->zeros == NULL || engine->targets == NULL ||
          engine->sample_weight == NULL || engine->factor == NULL || engine->sample_loss == NULL ||
          engine->has_left_out == NULL;
@@ -125,8 +122,15 @@ static int allocate_scratch(bdag_engine *engine) {
   for (uint32_t i = 0; i < most; i++) engine->loss_column[i] = i;
   const uint32_t tasks =
       plan->forward_tasks > plan->backward_tasks ? plan->forward_tasks : plan->backward_tasks;
+  const int copied =
+      engine->options.axis == BDAG_AXIS_BOTH || engine->options.axis == BDAG_AXIS_AUTO;
+  const uint64_t all =
+      (uint64_t)tasks * (copied ? bdag_engine_choose_copies(engine, engine->tiles) : 1);
+  if (all >= UINT32_MAX) return 1;
+  engine->bytes += all * sizeof *engine->scheduler.state;
   return bdag_engine_share_tasks(engine) ||
-         bdag_scheduler_create(&engine->scheduler, engine->context, tasks, engine->options.threads);
+         bdag_scheduler_create(&engine->scheduler, engine->context, (uint32_t)all,
+                               engine->options.threads);
 }
 
 /* Constants keep their rows for good: no pass writes them. */
@@ -255,7 +259,7 @@ void bdag_engine_destroy(bdag_engine *engine) {
   bdag_free(context, engine->out_grad);
   if (engine->state_gradient != engine->gradient) bdag_free(context, engine->state_gradient);
   bdag_free(context, engine->gradient);
-  bdag_free(context, engine->more_gradients);
+  bdag_parts_destroy(engine);
   bdag_free(context, engine->zeros);
   bdag_free(context, engine->targets);
   bdag_free(context, engine->sample_weight);
@@ -303,14 +307,19 @@ uint32_t bdag_engine_tile(const bdag_engine *engine) {
 bdag_status bdag_engine_describe(const bdag_engine *engine, bdag_engine_info *info) {
   if (engine == NULL || info == NULL || info->size != sizeof *info)
     return BDAG_ERROR_INVALID_ARGUMENT;
-  const uint64_t gradients = engine->groups * engine->plan->slot_count * engine->element;
+  const bdag_plan *plan = engine->plan;
+  const bdag_axis axis = bdag_engine_choose_axis(engine, engine->tiles, 1);
+  const uint64_t numbers =
+      plan->indirect ? plan->slot_count + plan->state_count : plan->state_count;
+  const uint64_t gradients =
+      numbers * engine->element + engine->options.threads * engine->parts.room;
   *info = (bdag_engine_info){.size = sizeof *info,
                              .bytes = engine->bytes,
-                             .gradient_bytes = gradients,
+                             .gradient_bytes = plan->has_loss ? gradients : 0,
                              .tile = engine->tile,
-                             .groups = engine->groups,
+                             .groups = bdag_engine_choose_groups(engine, engine->tiles, axis),
                              .threads = engine->options.threads,
-                             .axis = bdag_engine_choose_axis(engine, engine->tiles, 1)};
+                             .axis = axis};
   return BDAG_OK;
 }
 

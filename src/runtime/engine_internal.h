@@ -6,6 +6,7 @@
 #ifndef BDAG_RUNTIME_ENGINE_INTERNAL_H
 #define BDAG_RUNTIME_ENGINE_INTERNAL_H
 
+#include "runtime/accumulate.h"
 #include "runtime/meeting.h"
 #include "runtime/scheduler.h"
 #include "runtime/stages.h"
@@ -29,7 +30,6 @@ struct bdag_engine {
   size_t element;         /* bytes a number */
   uint32_t tile;          /* samples a tile */
   uint64_t tiles;         /* for max_batch */
-  uint32_t groups;        /* gradient buffers */
   uint32_t chunk_tiles;   /* tiles that a backward task takes together */
   uint32_t forward_tiles; /* and a forward task */
   uint32_t ahead;         /* rows of irregular edges are prefetched so many entries ahead; 0: not */
@@ -44,13 +44,13 @@ struct bdag_engine {
   bdag_meeting *single_meeting; /* [stages] */
   char *single_out, *single_in; /* [rows + BDAG_SINGLE_ROOM] of the last such pass, if is_single */
   int is_single;
-  uint32_t in_rows;     /* rows of `in` a tile */
-  int in_full;          /* `in` is kept for every neuron */
-  char *gradient;       /* of the first group: [state_count], indirect plans: [slot_count] */
-  char *more_gradients; /* [groups − 1][slot_count] */
-  char *state_gradient; /* indirect plans: [state_count], else gradient */
-  char *targets;        /* [tiles][target_count][tile] */
-  char *zeros;          /* [most targets or rows of one job] */
+  uint32_t in_rows;                             /* rows of `in` a tile */
+  int in_full;                                  /* `in` is kept for every neuron */
+  char *gradient;                               /* [state_count], indirect plans: [slot_count] */
+  char *state_gradient;                         /* indirect plans: [state_count], else gradient */
+  bdag_parts parts;                             /* gradients on their way there */
+  char *targets;                                /* [tiles][target_count][tile] */
+  char *zeros;                                  /* [most targets or rows of one job] */
   double *sample_weight, *factor, *sample_loss; /* [tiles · tile]: c_s, c_s/Z, ℓ_s */
   uint8_t *has_left_out; /* [tiles] samples of weight 0 whose rows are not finite */
   char *gathered; /* irregular weights of lists and then of unions, or [threads][gathered_bytes] */
@@ -74,7 +74,10 @@ struct bdag_engine {
   _Alignas(64) const bdag_weights *weights;
   uint64_t batch, batch_tiles;
   int reuses_grad; /* see bdag_grad_tile */
-  uint32_t pass_groups, pass_threads;
+  uint32_t pass_threads;
+  uint32_t pass_groups;            /* of tiles, to whose sum the gradient adds up */
+  uint32_t group_step;             /* see bdag_stretch_of */
+  uint32_t pass_copies;            /* of each task, for groups or tiles of their own */
   uint64_t caller_mode;            /* its floating-point mode; see float_mode.h */
   uint32_t claimed;                /* threads taken out of the context's budget */
   int forward_done, backward_done; /* by the last pass */
@@ -103,13 +106,26 @@ static inline char *bdag_tile_rows(const bdag_engine *engine, char *rows, uint64
   return rows + tile * rows_a_tile * engine->tile * engine->element;
 }
 
-/* Where a tile's out_grad and in_grad are. If nobody may read them after the pass, each chunk of a
- * gradient buffer's tiles takes the place of the one before it, which is still in cache. */
+/* The batch is cut into as many stretches of tiles as there are groups. Groups follow each other on a
+ * thread's own stretches, `group_step` side by side; with a step of 0 they are the stretches in order. */
+static inline uint64_t bdag_stretch_of(const bdag_engine *engine, uint64_t group) {
+  const uint64_t step = engine->group_step;
+  if (step == 0) return group;
+  return group % (engine->pass_groups / step) * step + group / (engine->pass_groups / step);
+}
+
+static inline uint64_t bdag_stretch_begin(const bdag_engine *engine, uint64_t stretch) {
+  return stretch * engine->batch_tiles / engine->pass_groups;
+}
+
+/* Where a tile's out_grad and in_grad are. If nobody may read them after the pass, each group takes the
+ * place of the one before it on the same thread, which is still in cache. */
 static inline uint64_t bdag_grad_tile(const bdag_engine *engine, uint64_t tile) {
   if (!engine->reuses_grad) return tile;
   const uint64_t groups = engine->pass_groups, tiles = engine->batch_tiles;
-  const uint64_t group = ((tile + 1) * groups - 1) / tiles, begin = group * tiles / groups;
-  return begin + (tile - begin) % engine->chunk_tiles;
+  const uint64_t stretch = ((tile + 1) * groups - 1) / tiles, step = engine->group_step;
+  const uint64_t place = step > 0 ? stretch / step : stretch % engine->pass_threads;
+  return place * ((tiles + groups - 1) / groups) + tile - bdag_stretch_begin(engine, stretch);
 }
 
 static inline int bdag_engine_failed(const bdag_engine *engine) {
@@ -145,9 +161,10 @@ void bdag_engine_estimate(bdag_engine *engine);
 int bdag_engine_share_tasks(bdag_engine *engine);
 /* The axis of a pass over this many tiles. */
 bdag_axis bdag_engine_choose_axis(const bdag_engine *engine, uint64_t tiles, int backward);
-/* Gradient buffers that an engine should have, and those that a pass on an axis fills. */
-uint32_t bdag_engine_choose_groups(const bdag_engine *engine);
-uint32_t bdag_groups_of_pass(const bdag_engine *engine, bdag_axis axis);
+/* Groups that a pass over so many tiles on an axis has. */
+uint32_t bdag_engine_choose_groups(const bdag_engine *engine, uint64_t tiles, bdag_axis axis);
+/* Copies of each task on axis BOTH, for so many groups or tiles. */
+uint32_t bdag_engine_choose_copies(const bdag_engine *engine, uint64_t groups);
 
 /* The caller's numbers into the rows of a tile, and outputs back. */
 void bdag_load_inputs(bdag_engine *engine, uint64_t tile, const bdag_array *x);
@@ -164,7 +181,7 @@ double bdag_loss_total(const bdag_engine *engine);
 /* One task of the forward or backward pass on tiles first_tile … first_tile+tiles−1. */
 void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles);
 void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles,
-                        uint32_t group, int accumulate);
+                        uint32_t group);
 
 /* Numbers behind the rows of one sample, so that whole vectors can be written. */
 #define BDAG_SINGLE_ROOM 16
@@ -177,27 +194,10 @@ void bdag_store_single(const bdag_engine *engine, const bdag_array *y);
 void bdag_spread_outputs(bdag_engine *engine);
 void bdag_spread_single(bdag_engine *engine);
 
-/* Gradient buffer of a group. */
-static inline char *bdag_gradient_of(const bdag_engine *engine, uint32_t group) {
-  return group == 0
-             ? engine->gradient
-             : engine->more_gradients + (group - 1) * engine->plan->slot_count * engine->element;
-}
-
-/* Whether tiles first_tile … are the last that add to the only gradient buffer of a descent. */
-static inline int bdag_descends_after(const bdag_engine *engine, uint64_t first_tile,
-                                      uint64_t tiles) {
-  return engine->descent.wanted && engine->pass_groups == 1 &&
-         first_tile + tiles == engine->batch_tiles;
-}
 /* Gradients of `count` slots from `first` on become stepped weights. */
 void bdag_descend_slots(bdag_engine *engine, uint64_t first, uint64_t count, double decay);
-/* The same for those of them that are weights which reach Loss. */
-void bdag_descend_live(bdag_engine *engine, uint64_t first, uint64_t count);
 
-/* One thread's share of the end of a backward pass: gradient buffers into the first one by a fixed tree;
- * then, in indirect plans and once all shares are in, slots into parameters. */
-void bdag_reduce_share(bdag_engine *engine, uint32_t worker, uint32_t team);
+/* One thread's share of the end of a backward pass in indirect plans: slots into parameters. */
 void bdag_sum_uses_share(bdag_engine *engine, uint32_t worker, uint32_t team);
 
 #endif

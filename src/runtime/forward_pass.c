@@ -23,12 +23,13 @@ static void forward_without_padding(const bdag_step *step, const bdag_block *blo
     }
     for (uint32_t p = block->first_union; p < block->first_union + block->unions; p++) {
       const bdag_union *part = &plan->union_panel[p];
+      const uint32_t *slot = plan->union_slot + part->entry, r = row - part->row;
       for (uint32_t k = 0; k < part->sources; k++) {
-        const uint32_t slot =
-            plan->union_slot[part->entry + (uint64_t)k * part->targets + row - part->row];
-        if (slot != 0)
-          add_term(step, target, slots_from(step->engine, plan->edge_base + slot),
+        const bdag_span span = bdag_span_of(&part->ramps, part->targets, part->sources, k);
+        if (r >= span.first && r < span.end && slot[r - span.first] != 0)
+          add_term(step, target, slots_from(step->engine, plan->edge_base + slot[r - span.first]),
                    &plan->source[part->list + k], step->out);
+        slot += span.end - span.first;
       }
     }
   }
@@ -58,6 +59,7 @@ static void forward_union(const bdag_step *step, const bdag_union *part) {
       .source = step->plan->source + part->list,
       .sources = part->sources,
       .targets = part->targets,
+      .ramps = part->ramps,
       .rows = step->out,
       .row_stride = step->engine->tile,
       .target = step->out + part->row * step->row_bytes,
@@ -137,7 +139,8 @@ static void activate(const bdag_step *step, const bdag_row_run *run) {
 }
 
 static int is_padded(const bdag_plan *plan, const bdag_block *block) {
-  return block->unions > 0 || (block->panels > 0 && plan->panel[block->panel].holes > 0);
+  return (block->unions > 0 && plan->union_panel[block->first_union].padded) ||
+         (block->panels > 0 && plan->panel[block->panel].holes > 0);
 }
 
 static void forward_block(const bdag_step *step, const bdag_block *block) {

@@ -26,8 +26,7 @@ static bdag_entries entries_of(const bdag_plan *plan, const bdag_task *task) {
     const bdag_union *begin = &plan->union_panel[block->first_union];
     const bdag_union *end = begin + block->unions - 1;
     if (entries.unions.count == 0) entries.unions.first = begin->entry;
-    entries.unions.count =
-        end->entry + (uint64_t)end->sources * end->targets - entries.unions.first;
+    entries.unions.count = end->entry + bdag_union_cells(end) - entries.unions.first;
   }
   return entries;
 }

@@ -66,10 +66,16 @@ static inline void link_to(bdag_scheduler *s, uint32_t task, uint32_t next) {
 
 /* ---- Releasing ----------------------------------------------------------------------------------- */
 
-/* Tasks released at once; all but the last are linked. */
+/* Tasks released at once; all but the last are linked. `best` comes on top in the end. */
 typedef struct bdag_chain {
   uint32_t head, tail, count;
+  uint32_t best, priority;
 } bdag_chain;
+
+/* Number of a task in its copy of the graph. */
+static inline uint32_t number_of(const bdag_scheduler *s, uint32_t task) {
+  return s->work.copies > 1 ? task % s->graph->count : task;
+}
 
 /* Whether it was the last predecessor. The last one finds 1 and need not write. */
 static inline int count_down(_Atomic uint32_t *state, int alone) {
@@ -92,26 +98,35 @@ static inline void chain_task(bdag_scheduler *s, bdag_chain *chain, uint32_t tas
   chain->head = task;
 }
 
+/* Counts down for task `number` of the copy that begins with task `base`. */
+static inline void release_task(bdag_scheduler *s, bdag_chain *chain, uint32_t base,
+                                uint32_t number, int alone) {
+  const bdag_task_graph *graph = s->graph;
+  uint32_t released = base + number;
+  if (!count_down(&s->state[released], alone)) return;
+  __builtin_prefetch(&graph->offset[number]);
+  if (chain->best == NO_TASK || graph->priority[number] > chain->priority) {
+    const uint32_t better = released;
+    released = chain->best;
+    chain->best = better;
+    chain->priority = graph->priority[number];
+  }
+  if (released != NO_TASK) chain_task(s, chain, released);
+}
+
 /* Ends a task: the successors whose last predecessor it was, the one on the longest path on top. */
 static inline bdag_chain release_successors(bdag_scheduler *s, uint32_t task, int alone) {
   const bdag_task_graph *graph = s->graph;
-  const uint64_t begin = graph->offset[task], end = graph->offset[task + 1];
-  bdag_chain chain = {NO_TASK, NO_TASK, 0};
-  uint32_t best = NO_TASK;
+  const uint32_t number = number_of(s, task), base = task - number;
+  const uint64_t begin = graph->offset[number], end = graph->offset[number + 1];
+  bdag_chain chain = {NO_TASK, NO_TASK, 0, NO_TASK, 0};
   if (!alone)
-    for (uint64_t i = begin; i < end; i++) __builtin_prefetch(&s->state[graph->successor[i]], 1);
-  for (uint64_t i = begin; i < end; i++) {
-    uint32_t released = graph->successor[i];
-    if (!count_down(&s->state[released], alone)) continue;
-    __builtin_prefetch(&graph->offset[released]);
-    if (best == NO_TASK || graph->priority[released] > graph->priority[best]) {
-      const uint32_t better = released;
-      released = best;
-      best = better;
-    }
-    if (released != NO_TASK) chain_task(s, &chain, released);
-  }
-  if (best != NO_TASK) chain_task(s, &chain, best);
+    for (uint64_t i = begin; i < end; i++)
+      __builtin_prefetch(&s->state[base + graph->successor[i]], 1);
+  for (uint64_t i = begin; i < end; i++) release_task(s, &chain, base, graph->successor[i], alone);
+  if (s->work.chained && base / graph->count + 1 < s->work.copies)
+    release_task(s, &chain, base + graph->count, number, alone);
+  if (chain.best != NO_TASK) chain_task(s, &chain, chain.best);
   return chain;
 }
 
@@ -143,7 +158,8 @@ static inline uint32_t pop(bdag_scheduler *s, bdag_slot *own) {
     /* acquire: a list that was given is only touched by those who see what came before it */
     if (atomic_compare_exchange_weak_explicit(&own->list, &seen, pack(rest), memory_order_acq_rel,
                                               memory_order_acquire)) {
-      if (rest.count > 0) __builtin_prefetch(&s->graph->successor[s->graph->offset[rest.head]]);
+      if (rest.count > 0)
+        __builtin_prefetch(&s->graph->successor[s->graph->offset[number_of(s, rest.head)]]);
       return list.head;
     }
   }
@@ -386,13 +402,16 @@ __attribute__((noinline)) static void share(bdag_scheduler *s, bdag_slot *own, u
 void bdag_scheduler_prepare(bdag_scheduler *s, const bdag_task_graph *graph,
                             const bdag_task_work *work) {
   bdag_task_list list = empty_list;
+  const uint32_t copies = work->copies > 1 ? work->copies : 1;
   s->graph = graph;
   s->work = *work;
-  for (uint32_t t = graph->count; t-- > 0;) {
-    const uint32_t predecessors = graph->predecessors[t];
-    link_to(s, t, predecessors > 0 ? predecessors : list.head);
-    if (predecessors == 0) list = (bdag_task_list){t, list.count + 1};
-  }
+  for (uint32_t c = copies; c-- > 0;)
+    for (uint32_t t = graph->count; t-- > 0;) {
+      const uint32_t task = c * graph->count + t;
+      const uint32_t predecessors = graph->predecessors[t] + (work->chained && c > 0);
+      link_to(s, task, predecessors > 0 ? predecessors : list.head);
+      if (predecessors == 0) list = (bdag_task_list){task, list.count + 1};
+    }
   s->first = pack(list);
   atomic_store_explicit(&s->busy, list.count > 0, memory_order_relaxed);
   atomic_store_explicit(&s->idle, 0, memory_order_relaxed);

@@ -7,9 +7,13 @@
 
 #include "plan/plan_internal.h"
 
+/* The graph may be run as several copies at once; task t of copy c has number c · count + t. Chained: it
+ * also waits for task t of the copy before. */
 typedef struct bdag_task_work {
   void (*run)(void *argument, uint32_t task);
   void *argument;
+  uint32_t copies; /* 0 is 1 */
+  int chained;
 } bdag_task_work;
 
 /* A thread's own list, which others may take from, and where it waits for a part of theirs: lists are
@@ -38,7 +42,7 @@ typedef struct bdag_scheduler {
   _Atomic uint32_t asleep;
 } bdag_scheduler;
 
-/* For graphs of up to `capacity` tasks and teams of up to `threads`. Returns 0, −1 when out of memory;
+/* For up to `capacity` tasks in all copies of a graph and teams of up to `threads`. Returns 0, −1 when out of memory;
  * destroy also after a failed create. */
 int bdag_scheduler_create(bdag_scheduler *scheduler, const bdag_context *context, uint32_t capacity,
                           uint32_t threads);
@@ -50,7 +54,7 @@ uint32_t bdag_scheduler_patience(const bdag_context *context, uint32_t threads);
 /* A run: one thread prepares it, while nobody is in the run before; then every thread of a team, whose
  * number is below `threads`, joins. Join returns when every task has run once, and what the tasks wrote is
  * seen. A team of 1 is the calling thread and touches no OpenMP. Allocates nothing;
- * graph->count ≤ capacity. */
+ * count · copies ≤ capacity. */
 void bdag_scheduler_prepare(bdag_scheduler *scheduler, const bdag_task_graph *graph,
                             const bdag_task_work *work);
 void bdag_scheduler_join(bdag_scheduler *scheduler, uint32_t thread, uint32_t team);

@@ -47,7 +47,7 @@ static block_work work_of(const bdag_plan *plan, const bdag_block *block) {
   for (uint32_t p = block->panel; p < block->panel + block->panels; p++)
     work.dense += (double)plan->panel[p].sources * plan->panel[p].targets;
   for (uint32_t p = block->first_union; p < block->first_union + block->unions; p++)
-    work.listed += (double)plan->union_panel[p].sources * plan->union_panel[p].targets;
+    work.listed += (double)bdag_union_cells(&plan->union_panel[p]);
   work.listed +=
       (double)(plan->list_offset[block->row + block->rows] - plan->list_offset[block->row]);
   return work;
@@ -94,7 +94,8 @@ static int reads_from(const bdag_plan *plan, const bdag_block *block, uint32_t r
   }
   for (uint32_t p = block->first_union; p < block->first_union + block->unions; p++) {
     const bdag_union *part = &plan->union_panel[p];
-    if (part->sources > 0 && plan->source[part->list + part->sources - 1] >= row) return 1;
+    for (uint32_t k = 0; k < part->sources; k++)
+      if (plan->source[part->list + k] >= row) return 1;
   }
   for (uint32_t r = block->row; r < block->row + block->rows; r++) {
     const uint64_t end = plan->list_offset[r + 1];

@@ -36,6 +36,7 @@ static bdag_single_step union_step(const bdag_union *part) {
                             .row = part->row,
                             .targets = part->targets,
                             .sources = part->sources,
+                            .ramps = part->ramps,
                             .list = part->list,
                             .weight = part->entry};
 }
@@ -69,13 +70,15 @@ void bdag_single_add_block(bdag_single_list *list, const bdag_block *block) {
     add_step(list, step);
     return;
   }
-  int padded = block->unions > 0;
+  int padded = 0;
   for (uint32_t p = block->panel; p < block->panel + block->panels; p++) {
     add_step(list, panel_step(&plan->panel[p]));
     padded |= plan->panel[p].holes > 0;
   }
-  for (uint32_t p = block->first_union; p < block->first_union + block->unions; p++)
+  for (uint32_t p = block->first_union; p < block->first_union + block->unions; p++) {
     add_step(list, union_step(&plan->union_panel[p]));
+    padded |= plan->union_panel[p].padded;
+  }
   if (padded)
     add_step(list, (bdag_single_step){
                        .kind = BDAG_SINGLE_FINITE, .row = block->row, .targets = block->rows});

@@ -74,8 +74,8 @@ void bdag_trace_forget(bdag_engine *engine) {
 /* Records of one thread that does all of some passes. */
 static uint64_t usual_records(const bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
-  const uint64_t tasks = (uint64_t)plan->forward_tasks + plan->backward_tasks;
-  const uint64_t reduced = (plan->slot_count + plan->network_parameters) / 8192 + 4;
+  const uint64_t tasks = (uint64_t)plan->forward_tasks + 2 * (uint64_t)plan->backward_tasks;
+  const uint64_t reduced = plan->network_parameters / 8192 + 4;
   const uint64_t most = MOST_BYTES / engine->options.threads / sizeof(bdag_trace_entry);
   if (engine->tiles > most / (tasks + 5)) return most;
   const uint64_t wanted = USUAL_PASSES * (engine->tiles * (tasks + 5) + reduced);

@@ -37,7 +37,7 @@ static const char *complaint_about(const bdag_trainer_options *options, bdag_typ
   if (options->weight_decay != 0.0 && !is_rate(options->weight_decay, type))
     return "weight_decay must be at least 0 and finite";
   if (options->max_batch == 0) return "max_batch must be at least 1";
-  if ((unsigned)options->axis > BDAG_AXIS_SERIAL) return "the axis is unknown";
+  if ((unsigned)options->axis > BDAG_AXIS_BOTH) return "the axis is unknown";
   return NULL;
 }
 

@@ -54,7 +54,7 @@ check "one sample" succeeds "^single sample +1 "
 run trace net.json --type float64 --deterministic --threads 2 --oversubscribe --runs 1
 check "float64, deterministic" ended 0
 
-for axis in tiles vertices; do
+for axis in tiles vertices both; do
   run trace net.json --batch 512 --threads 2 --oversubscribe --axis $axis
   check "axis $axis" succeeds "^axis +$axis$"
   check "axis $axis: two threads" test "$(value threads)" = 2

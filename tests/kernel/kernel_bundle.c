@@ -23,7 +23,8 @@ typedef struct bundle {
   unsigned char *weights, *weight_guard;
   uint32_t *successor, *successor_guard, *row, *row_guard;
   uint32_t rows, successors, row_limit, tiles;
-  uint8_t is_hole[CELL_LIMIT];
+  bdag_ramps ramps;
+  uint8_t is_hole[CELL_LIMIT]; /* [successors][rows], also where no cell is */
   size_t first, count, last_count;
   int from_zero, accumulate;
 } bundle;
@@ -64,26 +65,48 @@ static void begin(generator *random, bundle *x, const bdag_kernels *kernels, siz
   x->row_guard = (uint32_t *)guarded_end(ROWS * sizeof(uint32_t));
 }
 
+/* Cell of successor k and row i, cells(x) if there is none. */
+static uint32_t cells(const bundle *x) {
+  return (uint32_t)bdag_ramp_cells(&x->ramps, x->rows, x->successors);
+}
+
+static uint32_t cell_of(const bundle *x, uint32_t k, uint32_t i) {
+  uint32_t cell = 0;
+  for (uint32_t before = 0; before < k; before++) {
+    const bdag_span span = bdag_span_of(&x->ramps, x->rows, x->successors, before);
+    cell += span.end - span.first;
+  }
+  const bdag_span span = bdag_span_of(&x->ramps, x->rows, x->successors, k);
+  return i < span.first || i >= span.end ? cells(x) : cell + i - span.first;
+}
+
 /* Weights, successors and the numbers of rows end where memory does. About `holes` of 8 cells are absent. */
-static void draw(generator *random, bundle *x, uint32_t rows, uint32_t successors, uint32_t holes) {
+static void draw_with(generator *random, bundle *x, uint32_t rows, uint32_t successors,
+                      uint32_t holes, bdag_ramps ramps) {
   const bdag_type type = x->kernels->type;
-  const uint32_t cells = rows * successors, turn = below(random, ROWS / 2);
+  const uint32_t turn = below(random, ROWS / 2);
   x->rows = rows;
+  x->ramps = ramps;
   x->successors = successors;
   x->row_limit = rows + below(random, ROWS / 2 - rows + 1);
   x->row = x->row_guard - x->row_limit;
   for (uint32_t i = 0; i < x->row_limit; i++) x->row[i] = 2 * ((turn + 5 * i) % (ROWS / 2));
   x->successor = x->successor_guard - successors;
   for (uint32_t k = 0; k < successors; k++) x->successor[k] = 2 * below(random, ROWS / 2);
-  x->weights = x->weight_guard - cells * element_size(type);
-  fill_numbers(random, type, x->weights, cells);
-  for (uint32_t i = 0; i < cells; i++) {
-    x->is_hole[i] = below(random, 8) < holes;
-    if (x->is_hole[i]) set(type, x->weights, i, 0);
+  x->weights = x->weight_guard - cells(x) * element_size(type);
+  fill_numbers(random, type, x->weights, cells(x));
+  for (uint32_t i = 0; i < rows * successors; i++) {
+    const uint32_t cell = cell_of(x, i / rows, i % rows);
+    x->is_hole[i] = cell == cells(x) || below(random, 8) < holes;
+    if (cell < cells(x) && x->is_hole[i]) set(type, x->weights, cell, 0);
   }
   x->first = below(random, ROOM);
   x->from_zero = (int)below(random, 2);
   x->accumulate = (int)below(random, 2);
+}
+
+static void draw(generator *random, bundle *x, uint32_t rows, uint32_t successors, uint32_t holes) {
+  draw_with(random, x, rows, successors, holes, (bdag_ramps){{0}, {0}});
 }
 
 static bdag_bundle_job job_of(const bundle *x) {
@@ -92,6 +115,7 @@ static bdag_bundle_job job_of(const bundle *x) {
                            .row = x->row,
                            .successors = x->successors,
                            .rows = x->rows,
+                           .ramps = x->ramps,
                            .row_limit = x->row_limit,
                            .out = x->out,
                            .in_grad = x->in_grad,
@@ -120,7 +144,7 @@ static int pull(const bundle *x, row_set out_grad, size_t width) {
   return finite;
 }
 
-/* `group` successors at a time. */
+/* `group` successors at a time; all where there are ramps. */
 static void multiply(const bundle *x, cell_set gradient, uint32_t group) {
   for (uint32_t k = 0; k < x->successors; k += group) {
     bdag_bundle_job job = job_of(x);
@@ -142,7 +166,7 @@ static void pull_lists(const bundle *x, row_set out_grad) {
     uint64_t offset[2] = {0, 0};
     for (uint32_t k = 0; k < x->successors; k++) {
       if (x->is_hole[k * x->rows + i]) continue;
-      set(type, weights, offset[1], get(type, x->weights, k * x->rows + i));
+      set(type, weights, offset[1], get(type, x->weights, cell_of(x, k, i)));
       source[offset[1]++] = x->successor[k];
     }
     const bdag_list_job job = {.weights = weights,
@@ -166,8 +190,9 @@ static void check_out_grad(const bundle *x, uint32_t i, size_t t) {
   exact_sum sum = {0};
   if (!x->from_zero) add_product(&sum, 1, get(type, x->before, at));
   for (uint32_t k = 0; k < x->successors; k++)
-    add_product(&sum, get(type, x->weights, k * x->rows + i),
-                get(type, row_at(x, x->in_grad, 0, x->successor[k]), t));
+    if (cell_of(x, k, i) < cells(x))
+      add_product(&sum, get(type, x->weights, cell_of(x, k, i)),
+                  get(type, row_at(x, x->in_grad, 0, x->successor[k]), t));
   if (!is_close(type, get(type, x->out_grad, at), &sum))
     cr_assert_fail("%s: %u × %u, out_grad %u, sample %zu of %zu: %.18Lg instead of %.18Lg",
                    kernels_name(x->kernels), x->rows, x->successors, i, t, samples(x, 0),
@@ -176,8 +201,9 @@ static void check_out_grad(const bundle *x, uint32_t i, size_t t) {
 
 static void check_gradient(const bundle *x, uint32_t i, uint32_t k) {
   const bdag_type type = x->kernels->type;
-  const size_t at = x->first + k * x->rows + i;
+  const size_t at = x->first + cell_of(x, k, i);
   exact_sum sum = {0};
+  if (cell_of(x, k, i) == cells(x)) return;
   if (x->accumulate) add_product(&sum, 1, get(type, x->gradient_before, at));
   for (uint32_t tile = 0; tile < x->tiles; tile++)
     add_dot(type, &sum, row_at(x, x->out, tile, x->row[i]),
@@ -198,7 +224,7 @@ static void check_rest(const bundle *x) {
     if (memcmp(x->out_grad + from, x->before + from, (r + 1) * STRIDE * size - from) != 0)
       cr_assert_fail("%s: row %zu was written", kernels_name(x->kernels), r);
   }
-  const size_t end = (x->first + x->rows * x->successors) * size;
+  const size_t end = (x->first + cells(x)) * size;
   cr_assert_arr_eq(x->gradient, x->gradient_before, x->first * size);
   cr_assert_arr_eq(x->gradient + end, x->gradient_before + end, sizeof x->gradient - end);
 }
@@ -224,15 +250,59 @@ static void check_bits(bundle *x, size_t width, uint32_t group) {
     cr_assert_fail("%s: other bits than lists", kernels_name(x->kernels));
 }
 
-static void check(generator *random, bundle *x, uint32_t rows, uint32_t successors) {
-  draw(random, x, rows, successors, below(random, 7));
+static void check_drawn(generator *random, bundle *x, uint32_t group) {
+  const uint32_t rows = x->rows, successors = x->successors;
   run_whole(x);
   for (uint32_t i = 0; i < rows; i++) {
     for (size_t t = 0; t < samples(x, 0); t++) check_out_grad(x, i, t);
     for (uint32_t k = 0; k < successors; k++) check_gradient(x, i, k);
   }
   check_rest(x);
-  check_bits(x, 16 << below(random, 4), 1 + below(random, successors + 1));
+  check_bits(x, 16 << below(random, 4), group);
+}
+
+static void check(generator *random, bundle *x, uint32_t rows, uint32_t successors) {
+  draw(random, x, rows, successors, below(random, 7));
+  check_drawn(random, x, 1 + below(random, successors + 1));
+}
+
+/* The gradients have the bits that they have without ramps. */
+static void check_plain(bundle *x) {
+  static cell_set plain;
+  static bundle all;
+  const bdag_type type = x->kernels->type;
+  all = *x;
+  all.ramps = (bdag_ramps){{0}, {0}};
+  all.accumulate = 0;
+  multiply(&all, plain, SUCCESSOR_LIMIT);
+  x->accumulate = 0;
+  multiply(x, x->gradient_again, SUCCESSOR_LIMIT);
+  for (uint32_t k = 0; k < x->successors; k++)
+    for (uint32_t i = 0; i < x->rows; i++)
+      if (cell_of(x, k, i) < cells(x))
+        cr_assert(same(type, x->gradient_again, x->first + cell_of(x, k, i), plain,
+                       x->first + k * x->rows + i));
+}
+
+static void check_ramped(generator *random, bundle *x, uint32_t rows, uint32_t full,
+                         uint32_t most) {
+  const bdag_ramps ramps = draw_ramps(random, rows, most);
+  draw_with(random, x, rows, full + bdag_ramped_sources(&ramps), below(random, 3), ramps);
+  check_drawn(random, x, SUCCESSOR_LIMIT);
+  check_plain(x);
+}
+
+/* Up to 16 successors that all rows read: every rest of a block. */
+Test(bundle, ramps) {
+  static bundle x;
+  generator random = {57};
+  for (int n = 0; kernels_at(n) != NULL; n++)
+    for (uint32_t full = 0; full <= 16; full++)
+      for (uint32_t most = 1; most <= 4; most++) {
+        begin(&random, &x, kernels_at(n), BDAG_ROW_QUANTUM * (1 + below(&random, 6)));
+        for (uint32_t rows = 2; rows <= BDAG_BUNDLE_ROWS; rows += 2)
+          check_ramped(&random, &x, rows, full, most);
+      }
 }
 
 Test(bundle, all_successors) {
@@ -361,7 +431,10 @@ Test(bundle, gradients_do_not_leak) {
     for (uint32_t row = 0; row < ROWS; row += 2) {
       const bdag_type type = kernels_at(n)->type;
       begin(&random, &x, kernels_at(n), 3 * BDAG_ROW_QUANTUM);
-      draw(&random, &x, 2 + row % 4, 1 + below(&random, 12), 3);
+      const uint32_t together = 2 + row % 4;
+      const bdag_ramps ramps = draw_ramps(&random, together, row % 3);
+      draw_with(&random, &x, together, 1 + below(&random, 12) + bdag_ramped_sources(&ramps), 3,
+                ramps);
       run_whole(&x);
       const uint32_t tile = below(&random, x.tiles), in_out = below(&random, 2);
       void *const rows = in_out ? x.out : x.in_grad;
@@ -370,7 +443,8 @@ Test(bundle, gradients_do_not_leak) {
       multiply(&x, x.gradient_again, SUCCESSOR_LIMIT);
       for (uint32_t i = 0; i < x.rows * x.successors; i++) {
         const uint32_t own = in_out ? x.row[i % x.rows] : x.successor[i / x.rows];
-        const size_t at = x.first + i;
+        if (cell_of(&x, i / x.rows, i % x.rows) == cells(&x)) continue;
+        const size_t at = x.first + cell_of(&x, i / x.rows, i % x.rows);
         cr_assert(own == row ? isnan(get(type, x.gradient_again, at))
                              : same(type, x.gradient_again, at, x.gradient, at));
       }

@@ -97,3 +97,12 @@ unsigned char *guarded_end(size_t capacity) {
   }
   return begin + size;
 }
+
+bdag_ramps draw_ramps(generator *random, uint32_t targets, uint32_t most) {
+  bdag_ramps ramps = {{0}, {0}};
+  for (uint32_t i = 0; i + 1 < targets; i++) {
+    ramps.rise[i] = (uint8_t)(most == 1 ? 1 : below(random, most + 1));
+    ramps.fall[i] = (uint8_t)(most == 1 ? 1 : below(random, most + 1));
+  }
+  return ramps;
+}

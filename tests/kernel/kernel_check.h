@@ -81,6 +81,9 @@ void add_dot(bdag_type type, exact_sum *x, const void *a, const void *b, size_t 
 /* Whether `value` is within the bound of any order of sums, fused or not. */
 int is_close(bdag_type type, long double value, const exact_sum *expected);
 
+/* Up to `most` sources a step of the ramps of so many targets; with `most` 1, all steps alike. */
+bdag_ramps draw_ramps(generator *random, uint32_t targets, uint32_t most);
+
 /* The end of `capacity` bytes behind which nothing may be read or written; never freed. */
 unsigned char *guarded_end(size_t capacity);
 

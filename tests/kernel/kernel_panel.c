@@ -33,6 +33,8 @@ typedef struct forward {
   uint32_t slot[TERM_LIMIT + 8], source[TERM_LIMIT + 8];
   unsigned char *guard;
   uint32_t *place, *place_guard; /* rows of the targets of run_listed */
+  bdag_ramps ramps;              /* of run_ramps, and all sources: */
+  uint32_t shared[SOURCE_LIMIT];
 } forward;
 
 /* What one call computes: targets first … first+targets−1, samples t … t+count−1. */
@@ -130,6 +132,37 @@ static void run_union(const forward *x, target_rows target, piece part) {
                               .rows = plus(type, x->rows, part.t),
                               .row_stride = STRIDE,
                               .target = plus(type, target, part.first * STRIDE + part.t),
+                              .count = part.count,
+                              .initial = initial_of(x, part)};
+  x->kernels->union_panel(&job);
+}
+
+/* All targets; sources and weights end where memory does. */
+static void run_ramps(const forward *x, target_rows target, piece part) {
+  static unsigned char *weight_end;
+  static uint32_t slot[TERM_LIMIT];
+  if (weight_end == NULL) weight_end = guarded_end(TERM_LIMIT * sizeof(double));
+  const bdag_type type = x->kernels->type;
+  uint64_t next[BDAG_UNION_TARGETS];
+  uint32_t cells = 0;
+  memcpy(next, x->offset, x->targets * sizeof *next);
+  for (uint32_t k = 0; k < x->sources; k++) {
+    const bdag_span span = bdag_span_of(&x->ramps, x->targets, x->sources, k);
+    for (uint32_t r = span.first; r < span.end; r++) slot[cells++] = x->slot[next[r]++];
+  }
+  cr_assert_eq(cells, bdag_ramp_cells(&x->ramps, x->targets, x->sources));
+  unsigned char *weights = weight_end - cells * element_size(type);
+  x->kernels->gather(x->weight, slot, cells, weights);
+  uint32_t *source = (uint32_t *)x->guard - x->sources;
+  memcpy(source, x->shared, x->sources * sizeof *source);
+  const bdag_union_job job = {.weights = weights,
+                              .source = source,
+                              .sources = x->sources,
+                              .targets = x->targets,
+                              .ramps = x->ramps,
+                              .rows = plus(type, x->rows, part.t),
+                              .row_stride = STRIDE,
+                              .target = plus(type, target, part.t),
                               .count = part.count,
                               .initial = initial_of(x, part)};
   x->kernels->union_panel(&job);
@@ -360,6 +393,50 @@ Test(union_panel, all_shapes) {
   }
 }
 
+/* `full` sources that all targets read, between ramps. A source may come twice. */
+static void draw_ramped(generator *random, forward *x, uint32_t full, uint32_t targets,
+                        uint32_t most, size_t count) {
+  x->ramps = draw_ramps(random, targets, most);
+  draw(random, x, full + bdag_ramped_sources(&x->ramps), targets, count);
+  for (uint32_t k = 0; k < x->sources; k++) x->shared[k] = 2 * below(random, ROWS / 2);
+  uint64_t term = x->offset[0];
+  for (uint32_t r = 0; r < targets; r++) {
+    for (uint32_t k = 0; k < x->sources; k++) {
+      const bdag_span span = bdag_span_of(&x->ramps, targets, x->sources, k);
+      if (r < span.first || r >= span.end) continue;
+      x->slot[term] = below(random, WEIGHT_LIMIT);
+      x->source[term++] = x->shared[k];
+    }
+    x->offset[r + 1] = term;
+  }
+}
+
+/* Bit by bit the lists of what each target reads. */
+static void check_ramped(generator *random, forward *x, uint32_t full, uint32_t targets,
+                         uint32_t most, size_t count) {
+  draw_ramped(random, x, full, targets, most, count);
+  run_whole(x, run_ramps);
+  for (uint32_t r = 0; r < targets; r++)
+    for (size_t t = 0; t < count; t++) check_element(x, r, t);
+  check_rest(x);
+  check_pieces(x, run_ramps, targets, 16 << below(random, 5));
+  check_pieces(x, run_list, 1 + below(random, targets), 16 << below(random, 5));
+}
+
+Test(union_panel, ramps) {
+  static forward x;
+  generator random = {18};
+  for (int n = 0; kernels_at(n) != NULL; n++) {
+    begin(&random, &x, kernels_at(n));
+    for (uint32_t targets = 1; targets <= BDAG_UNION_TARGETS; targets++) {
+      for (uint32_t full = 0; full <= 40; full++)
+        check_ramped(&random, &x, full, targets, 1 + full % 4, BDAG_ROW_QUANTUM);
+      for (size_t count = BDAG_ROW_QUANTUM; count <= 256; count += BDAG_ROW_QUANTUM)
+        check_ramped(&random, &x, below(&random, 40), targets, 1 + below(&random, 4), count);
+    }
+  }
+}
+
 /* ---- Lists --------------------------------------------------------------------------------------- */
 
 /* A third of the lists is empty. */
@@ -441,6 +518,9 @@ Test(panel, what_is_not_finite) {
       check_poison(&x, run_union, source, t, bad[round % 3]);
       drop_holes(&x);
       check_poison(&x, run_list, source, t, bad[round % 3]);
+      draw_ramped(&random, &x, below(&random, 8), 1 + below(&random, BDAG_UNION_TARGETS), 2, count);
+      run_whole(&x, run_ramps);
+      check_poison(&x, run_ramps, source, t, bad[round % 3]);
     }
   }
 }

@@ -207,14 +207,16 @@ static void draw_places(generator *random, sample *x, uint64_t count) {
 static void check_union(generator *random, sample *x, const bdag_kernels *kernels, uint32_t targets,
                         uint32_t sources) {
   bdag_single_step step = draw_step(random, BDAG_SINGLE_UNION, targets);
-  step.sources = sources;
+  if (below(random, 2)) step.ramps = draw_ramps(random, targets, 1 + below(random, 3));
+  step.sources = sources + bdag_ramped_sources(&step.ramps);
   step.keeps_in = step.activates = 0; /* other steps do that */
   begin(random, x, kernels, BIAS + targets);
-  draw_places(random, x, (uint64_t)sources * targets);
+  draw_places(random, x, (uint64_t)step.sources * targets);
   const bdag_union_job job = {.weights = x->weights,
                               .source = x->source,
-                              .sources = sources,
+                              .sources = step.sources,
                               .targets = targets,
+                              .ramps = step.ramps,
                               .rows = x->rows,
                               .row_stride = BDAG_ROW_QUANTUM,
                               .target = plus(kernels->type, x->rows, BY_ROW((size_t)step.row)),

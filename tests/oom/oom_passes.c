@@ -39,8 +39,9 @@ void oom_passes(oom_state *state) {
   bdag_network *const network = oom_make_network(state);
   bdag_plan *plan = NULL, *fine = NULL, *serving = NULL;
   bdag_weights *weights = NULL, *copy = NULL, *moved = NULL, *served = NULL;
-  bdag_engine *engines[3] = {NULL}, *server = NULL, *herd[2] = {NULL};
-  static const bdag_axis axes[] = {BDAG_AXIS_TILES, BDAG_AXIS_VERTICES, BDAG_AXIS_SERIAL};
+  bdag_engine *engines[4] = {NULL}, *server = NULL, *herd[2] = {NULL};
+  static const bdag_axis axes[] = {BDAG_AXIS_TILES, BDAG_AXIS_VERTICES, BDAG_AXIS_BOTH,
+                                   BDAG_AXIS_SERIAL};
   bdag_plan_options by_vertex = BDAG_PLAN_OPTIONS_INIT, inference = BDAG_PLAN_OPTIONS_INIT;
   by_vertex.granularity = BDAG_GRANULARITY_VERTEX;
   inference.inference = 1;
@@ -58,7 +59,7 @@ void oom_passes(oom_state *state) {
   OOM_MAKE(bdag_weights_transfer(&moved, fine, network, weights, &state->error));
   OOM_MAKE(bdag_weights_transfer(&served, serving, network, weights, &state->error));
   OOM_TRY(bdag_weights_initialize(copy, network, BDAG_INIT_AUTO, 3, &state->error));
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < 4; i++) {
     options.axis = axes[i];
     OOM_MAKE(bdag_engine_create(&engines[i], i == 1 ? fine : plan, &options, &state->error));
   }
@@ -70,6 +71,7 @@ void oom_passes(oom_state *state) {
   pass(state, engines[0], copy);
   pass(state, engines[1], moved);
   pass(state, engines[2], weights);
+  pass(state, engines[3], weights);
   bdag_member members[2] = {BDAG_MEMBER_INIT, BDAG_MEMBER_INIT};
   for (int i = 0; i < 2; i++) {
     OOM_MAKE(bdag_engine_create(&herd[i], plan, &options, &state->error));
@@ -87,7 +89,7 @@ void oom_passes(oom_state *state) {
 done:
   for (int i = 0; i < 2; i++) bdag_engine_destroy(herd[i]);
   bdag_engine_destroy(server);
-  for (int i = 0; i < 3; i++) bdag_engine_destroy(engines[i]);
+  for (int i = 0; i < 4; i++) bdag_engine_destroy(engines[i]);
   bdag_weights_release(served);
   bdag_weights_release(moved);
   bdag_weights_release(copy);

@@ -46,7 +46,7 @@ static void draw_options(random_case *c, dice *dice) {
   c->plan.accumulation_groups = groups[dice_below(dice, sizeof groups / sizeof *groups)];
   c->engine = (bdag_engine_options)BDAG_ENGINE_OPTIONS_INIT;
   c->engine.type = dice_chance(dice, 0.5) ? BDAG_FLOAT32 : BDAG_FLOAT64;
-  c->engine.axis = (bdag_axis)dice_below(dice, 4);
+  c->engine.axis = (bdag_axis)dice_below(dice, 5);
   c->engine.threads = (uint32_t)dice_between(dice, 1, 8);
   c->engine.deterministic = dice_chance(dice, 0.3);
   c->engine.keep = dice_chance(dice, 0.3) ? c->engine.keep : BDAG_KEEP_ALL;

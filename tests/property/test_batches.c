@@ -91,7 +91,7 @@ Test(batches, shuffled_and_sliced, .init = set_up, .fini = tear_down) {
 }
 
 static const bdag_axis AXES[] = {BDAG_AXIS_AUTO, BDAG_AXIS_TILES, BDAG_AXIS_VERTICES,
-                                 BDAG_AXIS_SERIAL};
+                                 BDAG_AXIS_SERIAL, BDAG_AXIS_BOTH};
 static const uint32_t THREADS[] = {1, 2, 3, 8};
 
 Test(batches, threads_and_axes, .init = set_up, .fini = tear_down) {

@@ -103,7 +103,7 @@ static void build_network(subject *s) {
 
 static void draw_options(subject *s) {
   static const bdag_axis axes[] = {BDAG_AXIS_TILES, BDAG_AXIS_VERTICES, BDAG_AXIS_SERIAL,
-                                   BDAG_AXIS_TILES};
+                                   BDAG_AXIS_BOTH};
   static const uint32_t tiles[] = {0, 16, 64, 128};
   bdag_plan_options plan = BDAG_PLAN_OPTIONS_INIT;
   plan.amalgamation = (bdag_amalgamation)dice_below(&s->dice, 3);

@@ -124,7 +124,8 @@ int main(int argc, char **argv) {
   static const struct {
     bdag_axis axis;
     const char *name;
-  } axes[] = {{BDAG_AXIS_TILES, "tiles"}, {BDAG_AXIS_VERTICES, "vertices"}};
+  } axes[] = {
+      {BDAG_AXIS_TILES, "tiles"}, {BDAG_AXIS_VERTICES, "vertices"}, {BDAG_AXIS_BOTH, "both"}};
   uint64_t count, other_count;
   double *expected =
       train(argc > 1 ? BDAG_AXIS_VERTICES : BDAG_AXIS_SERIAL, argc > 1 ? 3 : 1, &count);
@@ -134,8 +135,8 @@ int main(int argc, char **argv) {
     return 0;
   }
   int number = 0, failures = 0;
-  printf("1..13\n");
-  for (size_t a = 0; a < 2; a++)
+  printf("1..19\n");
+  for (size_t a = 0; a < 3; a++)
     for (size_t t = 0; t < 6; t++) {
       double *values = train(axes[a].axis, threads[t], &other_count);
       const int same =

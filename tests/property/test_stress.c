@@ -18,7 +18,7 @@
 #include "stress_subject.h"
 #include "stress_tiny.h"
 
-enum { APPLICATION_THREADS = 4, ROUNDS = 12, CASES = 6 };
+enum { APPLICATION_THREADS = 5, ROUNDS = 12, CASES = 6 };
 
 /* ---- Counting allocations ------------------------------------------------------------------------ */
 
@@ -112,7 +112,7 @@ static void run_concurrently(const stress_subject *subjects, int wrong[CASES]) {
   for (int t = 0; t < APPLICATION_THREADS; t++) {
     applications[t] = (application){.subjects = subjects,
                                     .expected = expected,
-                                    .axis = (bdag_axis)(t % 4),
+                                    .axis = (bdag_axis)(t % 5),
                                     .threads = (uint32_t)(t + 1)};
     if (pthread_create(&applications[t].thread, NULL, apply, &applications[t]) != 0)
       stress_must("pthread_create", BDAG_ERROR_THREADS);
@@ -128,7 +128,7 @@ static void run_concurrently(const stress_subject *subjects, int wrong[CASES]) {
 
 static int check_allocations(const stress_subject *s) {
   int wrong = 0;
-  for (int axis = 0; axis < 4; axis++) {
+  for (int axis = 0; axis < 5; axis++) {
     bdag_engine *engine = stress_engine(s, (bdag_axis)axis, 4);
     double loss;
     const uint64_t hooks = atomic_load(&hook_calls), calls = atomic_load(&wrapped_calls);
@@ -219,7 +219,7 @@ static int check_mode(const stress_subject *s) {
   stress_result expected = stress_reference(s);
   int right = 1;
   for (int i = 0; i < 3; i++) {
-    for (int axis = 0; axis < 4; axis++)
+    for (int axis = 0; axis < 5; axis++)
       right &= check_mode_with(s, &expected, roundings[i], (bdag_axis)axis);
   }
   stress_result_free(&expected);

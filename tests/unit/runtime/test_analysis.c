@@ -338,7 +338,7 @@ Test(analysis, passes_follow_each_other) {
 
 Test(analysis, real_passes) {
   for (uint32_t threads = 1; threads <= 4; threads *= 2)
-    for (int axis = BDAG_AXIS_AUTO; axis <= BDAG_AXIS_SERIAL; axis++) {
+    for (int axis = BDAG_AXIS_AUTO; axis <= BDAG_AXIS_BOTH; axis++) {
       const trace_wish wish = {.threads = threads,
                                .axis = (bdag_axis)axis,
                                .batch = 400,

@@ -157,7 +157,7 @@ static bdag_scheduler *scheduler_for(const bdag_context *context, uint32_t tasks
 static uint32_t count_wrong(bdag_scheduler *scheduler, subject *s, uint32_t threads,
                             const uint64_t *expected) {
   const bdag_task_graph *graph = s->journal.graph;
-  const bdag_task_work work = {run_task, s};
+  const bdag_task_work work = {.run = run_task, .argument = s};
   memset(s->journal.runs, 0, graph->count * sizeof *s->journal.runs);
   memset(s->journal.place, 0, graph->offset[graph->count] * sizeof *s->journal.place);
   if (threads > 0)
@@ -190,6 +190,57 @@ static uint32_t check_order(const bdag_context *context, uint32_t threads) {
   return wrong;
 }
 
+/* ---- Copies -------------------------------------------------------------------------------------- */
+
+/* What the scheduler makes of a graph that is run as several copies. */
+static bdag_task_graph copies_of(const bdag_task_graph *graph, uint32_t copies, int chained) {
+  edge_list list = {0};
+  for (uint32_t c = 0; c < copies; c++)
+    for (uint32_t t = 0; t < graph->count; t++) {
+      const uint32_t task = c * graph->count + t;
+      for (uint64_t i = graph->offset[t]; i < graph->offset[t + 1]; i++)
+        add_edge(&list, task, c * graph->count + graph->successor[i]);
+      if (chained && c + 1 < copies) add_edge(&list, task, task + graph->count);
+    }
+  const bdag_task_graph all = graph_of(copies * graph->count, &list);
+  free(list.edge);
+  return all;
+}
+
+static uint32_t check_copies_of(bdag_scheduler *scheduler, const bdag_task_graph *graph,
+                                uint32_t threads, uint32_t copies, int chained) {
+  bdag_task_graph all = copies_of(graph, copies, chained);
+  subject s = subject_of(&all);
+  const bdag_task_work work = {run_task, &s, copies, chained};
+  uint32_t wrong = count_wrong(NULL, &s, 0, NULL);
+  uint64_t *expected = malloc((all.count + 1) * sizeof *expected);
+  memcpy(expected, s.journal.sum, all.count * sizeof *expected);
+  memset(s.journal.runs, 0, all.count * sizeof *s.journal.runs);
+  memset(s.journal.place, 0, all.offset[all.count] * sizeof *s.journal.place);
+  bdag_scheduler_run(scheduler, graph, threads, &work);
+  for (uint32_t t = 0; t < all.count; t++)
+    wrong += s.journal.runs[t] != 1 || s.journal.sum[t] != expected[t];
+  free(expected);
+  clear_subject(&s);
+  release_graph(&all);
+  return wrong;
+}
+
+static uint32_t check_copies(const bdag_context *context, uint32_t threads) {
+  enum { MOST_COPIES = 5 };
+  bdag_scheduler *scheduler = scheduler_for(context, MOST_COPIES * (MOST_TASKS + 1));
+  uint32_t wrong = 0;
+  dice_state = 200 + threads;
+  for (int g = 0; g < GRAPHS / 2; g++) {
+    bdag_task_graph graph = random_graph();
+    wrong += check_copies_of(scheduler, &graph, threads, 1 + dice(MOST_COPIES), (int)dice(2));
+    release_graph(&graph);
+  }
+  bdag_scheduler_destroy(scheduler, context);
+  free(scheduler);
+  return wrong;
+}
+
 /* ---- Stages -------------------------------------------------------------------------------------- */
 
 static void run_stages(bdag_stages *stages, uint32_t team, const bdag_task_work *work) {
@@ -201,7 +252,7 @@ static void run_stages(bdag_stages *stages, uint32_t team, const bdag_task_work 
 /* Shared out for `threads`, run by so many and by fewer. */
 static uint32_t check_stages_of(const bdag_context *context, const bdag_task_graph *graph,
                                 subject *s, uint32_t threads, double worth) {
-  const bdag_task_work work = {run_task, s};
+  const bdag_task_work work = {.run = run_task, .argument = s};
   bdag_task *task = calloc(graph->count + 1, sizeof *task);
   uint64_t *expected = malloc((graph->count + 1) * sizeof *expected);
   uint32_t wrong = count_wrong(NULL, s, 0, NULL);
@@ -270,7 +321,7 @@ static int check_sleep(const bdag_context *context, uint32_t sleeping, uint32_t 
   for (int again = 0; again < 20 && !failed; again++) {
     scheduler->patience = again % 2 == 0 ? 1 : BDAG_PATIENCE;
     sleepers s = {.first = first, .count = sleeping, .others = SLEEP_TASKS - sleeping};
-    const bdag_task_work work = {run_or_sleep, &s};
+    const bdag_task_work work = {.run = run_or_sleep, .argument = &s};
     bdag_scheduler_run(scheduler, &graph, sleeping + 1, &work);
     failed = atomic_load(&s.alone) > 0 || atomic_load(&s.done) != s.others;
   }
@@ -308,7 +359,7 @@ int main(int argc, char **argv) {
   options.threads = LARGEST_TEAM;
   if (bdag_context_create(&context, &options, NULL) != BDAG_OK) return 99;
   if (argc > 1 && strcmp(argv[1], "race") == 0) return plant_race(context);
-  printf("1..%d\n", 2 * TEAMS + 3);
+  printf("1..%d\n", 3 * TEAMS + 3);
   int number = 0, failures = 0;
   for (int t = 0; t < TEAMS; t++) {
     const uint32_t wrong = check_order(context, team_sizes[t]);
@@ -320,6 +371,12 @@ int main(int argc, char **argv) {
     const uint32_t wrong = check_stages(context, team_sizes[t]);
     printf("%s %d - %u threads: the same, shared out once and for all\n",
            wrong == 0 ? "ok" : "not ok", ++number, team_sizes[t]);
+    failures += wrong > 0;
+  }
+  for (int t = 0; t < TEAMS; t++) {
+    const uint32_t wrong = check_copies(context, team_sizes[t]);
+    printf("%s %d - %u threads: the same in copies\n", wrong == 0 ? "ok" : "not ok", ++number,
+           team_sizes[t]);
     failures += wrong > 0;
   }
   static const struct {

@@ -177,7 +177,7 @@ Test(team, of_an_engine_that_chooses_fits_the_machine) {
   const bdag_output output = {.vertex = 0};
   cr_assert_eq(bdag_network_set_outputs(network, 1, &output, NULL), BDAG_OK);
   cr_assert_eq(bdag_plan_create(&plan, network, NULL, NULL), BDAG_OK);
-  for (int axis = BDAG_AXIS_AUTO; axis <= BDAG_AXIS_SERIAL; axis++)
+  for (int axis = BDAG_AXIS_AUTO; axis <= BDAG_AXIS_BOTH; axis++)
     for (uint32_t asked = 0; asked < 20; asked++) {
       bdag_engine_options wanted = BDAG_ENGINE_OPTIONS_INIT;
       bdag_engine *engine;

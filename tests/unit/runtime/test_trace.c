@@ -58,7 +58,7 @@ static void check_step(const trace_fixture *f, uint32_t first) {
 
 Test(trace, each_task_once) {
   for (uint32_t threads = 1; threads <= 4; threads *= 2)
-    for (int axis = BDAG_AXIS_AUTO; axis <= BDAG_AXIS_SERIAL; axis++)
+    for (int axis = BDAG_AXIS_AUTO; axis <= BDAG_AXIS_BOTH; axis++)
       for (int deterministic = 0; deterministic < 2; deterministic++)
         for (int granularity = 0; granularity < 2; granularity++)
           for (uint64_t batch = 7; batch < 1000; batch = batch * 10 + 1) {
@@ -100,20 +100,34 @@ Test(trace, kinds) {
   fixture_release(&f);
 }
 
-Test(trace, gradient_buffers_are_summed_in_pieces) {
+/* Slots that a backward task adds to. */
+static int has_gradients(const bdag_plan *plan, const bdag_task *task) {
+  uint64_t slots = 0;
+  if (task->kind == BDAG_TASK_PANELS) return 1;
+  for (uint32_t i = task->first; i < task->first + task->count; i++) slots += plan->sweep[i].slots;
+  return slots > 0 || !task->is_input;
+}
+
+Test(trace, buffers_are_added_task_by_task) {
   const trace_wish wish = {.threads = 2, .axis = BDAG_AXIS_TILES, .batch = 300};
   trace_fixture f;
   bdag_trace_record record;
   double loss;
-  uint64_t pieces = 0;
+  uint64_t pieces = 0, expected = 0;
   fixture_dense(&f, &wish);
+  bdag_engine_info info = {.size = sizeof info};
+  cr_assert_eq(bdag_engine_describe(f.engine, &info), BDAG_OK);
+  cr_assert_eq(info.groups, 2);
   cr_assert_eq(fixture_step(&f, &loss), BDAG_OK);
   for (uint64_t i = 0; bdag_trace_get_record(f.trace, i, &record) == BDAG_OK; i++) {
     if (record.kind != BDAG_TRACE_REDUCE) continue;
     cr_assert_eq(record.pass, 1);
     pieces++;
   }
-  cr_assert_eq(pieces, (f.plan->slot_count + 8191) / 8192);
+  for (uint32_t t = 0; t < f.plan->backward_tasks; t++)
+    expected += (uint64_t)has_gradients(f.plan, &f.plan->backward_task[t]);
+  cr_assert_gt(expected, 1);
+  cr_assert_eq(pieces, expected);
   fixture_release(&f);
 }
 
@@ -432,7 +446,7 @@ static void release(void *user, void *memory) {
 
 Test(trace, passes_allocate_nothing) {
   const bdag_allocator allocator = {allocate, release, NULL};
-  for (int axis = BDAG_AXIS_TILES; axis <= BDAG_AXIS_SERIAL; axis++) {
+  for (int axis = BDAG_AXIS_TILES; axis <= BDAG_AXIS_BOTH; axis++) {
     const trace_wish wish = {
         .threads = 2, .axis = (bdag_axis)axis, .batch = 200, .allocator = &allocator};
     trace_fixture f;

@@ -160,10 +160,11 @@ Test(run, type_and_strides_of_samples_do_not_matter) {
 
 /* In deterministic mode a whole run is bitwise the same for any number of threads and axis. */
 Test(run, deterministic_runs_do_not_depend_on_threads) {
-  static const bdag_axis axes[] = {BDAG_AXIS_SERIAL, BDAG_AXIS_TILES, BDAG_AXIS_VERTICES};
+  static const bdag_axis axes[] = {BDAG_AXIS_SERIAL, BDAG_AXIS_TILES, BDAG_AXIS_VERTICES,
+                                   BDAG_AXIS_BOTH};
   const bdag_samples samples = many_samples();
-  double *values[3];
-  for (int k = 0; k < 3; k++) {
+  double *values[4];
+  for (int k = 0; k < 4; k++) {
     fixture made = fixture_small(BDAG_FLOAT32, k == 0 ? 1 : 4);
     bdag_trainer_options options = trainer_defaults;
     options.deterministic = 1;
@@ -179,7 +180,7 @@ Test(run, deterministic_runs_do_not_depend_on_threads) {
     if (k > 0) cr_assert_arr_eq(values[0], values[k], fixture_parameters(&made) * sizeof(double));
     fixture_end(&made);
   }
-  for (int k = 0; k < 3; k++) free(values[k]);
+  for (int k = 0; k < 4; k++) free(values[k]);
 }
 
 /* ---- Progress ---------------------------------------------------------------------------------- */

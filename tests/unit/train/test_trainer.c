@@ -276,7 +276,7 @@ Test(trainer, refuses_bad_options) {
   EXPECT_REFUSED(weight_decay, -1e-3);
   EXPECT_REFUSED(weight_decay, NAN);
   EXPECT_REFUSED(max_batch, 0);
-  EXPECT_REFUSED(axis, (bdag_axis)4);
+  EXPECT_REFUSED(axis, (bdag_axis)5);
   optimizer = BDAG_ADAM;
   EXPECT_REFUSED(beta1, 1.0);
   EXPECT_REFUSED(beta1, NAN);

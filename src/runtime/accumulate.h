@@ -1,0 +1,61 @@
+/* How the gradient becomes a sum over groups of tiles. Each backward task has slots of its own; the groups
+ * add to them in the order of their numbers, whoever computes what when. A group whose turn has not come
+ * leaves its part of a task in a buffer of its thread, and adds it later. Floor 3. */
+#ifndef BDAG_RUNTIME_ACCUMULATE_H
+#define BDAG_RUNTIME_ACCUMULATE_H
+
+#include <stdatomic.h>
+
+#include "plan/plan_internal.h"
+
+struct bdag_engine;
+
+/* Where the gradients of a task's slots are written: the gradient itself, or a buffer of those slots. */
+typedef struct bdag_gradient {
+  char *weights; /* of slot `first` on */
+  uint64_t first;
+  char *
+      biases; /* by row − first_neuron, or, if by_position, by position in sweep_row − first_bias */
+  uint64_t first_bias;
+  int by_position;
+} bdag_gradient;
+
+/* A task's gradient for one group. */
+typedef struct bdag_part {
+  uint32_t task, group;
+  bdag_gradient to;
+  int accumulate; /* something is there already */
+  size_t offset, size;
+} bdag_part;
+
+/* Parts of a thread that wait for their turn, oldest first; where the next one goes. */
+typedef struct bdag_part_queue {
+  _Alignas(64) uint32_t first, count;
+  size_t end;
+} bdag_part_queue;
+
+typedef struct bdag_parts {
+  size_t room;            /* bytes of a thread's buffer; larger tasks wait for their turn first */
+  char *bytes;            /* [threads][room] */
+  bdag_part *waiting;     /* [threads][BDAG_MOST_WAITING] */
+  bdag_part_queue *queue; /* [threads] */
+  _Atomic uint32_t *turn; /* [backward tasks] groups that are in the gradient */
+  int apart, turns; /* in this pass: groups but the first compute in buffers; several at a time */
+} bdag_parts;
+#define BDAG_MOST_WAITING 256u
+
+/* Buffers for the threads of an engine. Returns 0, −1 when out of memory; destroy also then. */
+int bdag_parts_create(struct bdag_engine *engine);
+void bdag_parts_destroy(struct bdag_engine *engine);
+
+/* Before the team of a pass begins. `at_once`: groups run at the same time, group g on one thread from the
+ * first task to the last, and each thread takes its groups in ascending order. Otherwise the caller sees
+ * to it that the groups of a task follow each other. */
+void bdag_parts_prepare(struct bdag_engine *engine, int at_once);
+/* Around a task's work for one group. */
+bdag_part bdag_part_begin(struct bdag_engine *engine, uint32_t task, uint32_t group);
+void bdag_part_end(struct bdag_engine *engine, const bdag_part *part);
+/* Until all parts of the calling thread are in the gradient, or the pass has failed. */
+void bdag_parts_finish(struct bdag_engine *engine);
+
+#endif
