@@ -288,15 +288,6 @@ INLINE void add_terms(const char *rows, size_t stride, const uint32_t *source,
   }
 }
 
-/* σ of sums that are stored; *in keeps them if it is not NULL. */
-static __attribute__((noinline)) void activate_sums(vec_function *function, real parameter,
-                                                    real *row, real *in, size_t count) {
-  for (size_t i = 0; in != NULL && i < count; i += LANES) vec_storeu(in + i, vec_loadu(row + i));
-  for (size_t i = 0; function != NULL && i < count; i += LANES)
-    vec_storeu(row + i, function(vec_loadu(row + i), vec_set1(parameter)));
-}
-
-/* σ of a target's sums comes one target later: it waits for nothing while the next rows are on their way. */
 INLINE void list_columns(const bdag_list_job *shared, size_t t, const int vectors,
                          const int ahead) {
   const bdag_list_job job = *shared; /* as far as the compiler knows a stored row could change it */
@@ -305,8 +296,7 @@ INLINE void list_columns(const bdag_list_job *shared, size_t t, const int vector
   const real *weight = job.weights, *initial = job.initial;
   real *target = (real *)job.target + t, *in = job.in == NULL ? NULL : (real *)job.in + t;
   vec_function *const function = NAME(activation)[job.activation];
-  const real parameter = (real)job.parameter;
-  const int finishes = in != NULL || function != NULL;
+  const vec parameter = vec_set1((real)job.parameter);
   for (uint32_t r = 0; r < job.targets; r++, target += stride) {
     const uint64_t first = job.offset[r], count = job.offset[r + 1] - first;
     const uint32_t *source = job.source + first;
@@ -319,13 +309,10 @@ INLINE void list_columns(const bdag_list_job *shared, size_t t, const int vector
     else
       add_terms(rows, stride * sizeof(real), source, NULL, weight, count, sum, vectors, 0);
     weight += count;
-    for (int j = 0; j < vectors; j++) vec_storeu(target + j * LANES, sum[j]);
-    if (!finishes || r == 0) continue;
-    activate_sums(function, parameter, target - stride, in, vectors * LANES);
-    if (in != NULL) in += stride;
+    for (int j = 0; in != NULL && j < vectors; j++) vec_storeu(in + r * stride + j * LANES, sum[j]);
+    for (int j = 0; j < vectors; j++)
+      vec_storeu(target + j * LANES, function != NULL ? function(sum[j], parameter) : sum[j]);
   }
-  if (finishes && job.targets > 0)
-    activate_sums(function, parameter, target - stride, in, vectors * LANES);
 }
 
 INLINE void list_with(const bdag_list_job *job, const int ahead) {
