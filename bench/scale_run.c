@@ -269,6 +269,22 @@ static void end_phase(const subject *s, const phase *p, const char *name) {
   fflush(stdout);
 }
 
+/* What the plan holds, by kind. */
+static void print_plan_bytes(const subject *s) {
+  bdag_plan_summary summary = {.size = sizeof summary};
+  check(s, bdag_plan_summarize(s->plan, &summary), "summary");
+  const struct {
+    const char *name;
+    uint64_t bytes;
+  } kinds[] = {{"  of it: by vertex", summary.row_bytes},
+               {"  forward", summary.forward_bytes},
+               {"  backward", summary.backward_bytes},
+               {"  places of parameters", summary.state_bytes},
+               {"  tasks", summary.task_bytes}};
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    printf("%-22s %9s %9.2f\n", kinds[i].name, "", (double)kinds[i].bytes / (double)s->edges);
+}
+
 static void print_phases(const scale_arguments *arguments) {
   subject s = {.plan = NULL};
   open_subject(&s, arguments, arguments->width, arguments->layers);
@@ -289,6 +305,7 @@ static void print_phases(const scale_arguments *arguments) {
   begin_phase(&s, &p);
   plan_once(&s);
   end_phase(&s, &p, "plan");
+  print_plan_bytes(&s);
   begin_phase(&s, &p);
   make_weights(&s);
   end_phase(&s, &p, "weights");

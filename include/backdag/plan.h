@@ -69,6 +69,9 @@ typedef struct bdag_plan_summary {
   uint64_t plan_bytes;
   uint64_t weight_edges; /* edges whose weight gradient a backward pass computes */
   uint64_t out_edges;    /* edges whose source wants an out_grad */
+  /* Parts of plan_bytes: by vertex; panels, unions and lists; pulls, sweeps and bundles; places of
+   * parameters; tasks. */
+  uint64_t row_bytes, forward_bytes, backward_bytes, state_bytes, task_bytes;
 } bdag_plan_summary;
 
 /* Fills in `summary`. Returns OK, INVALID_ARGUMENT. Thread-safe. */

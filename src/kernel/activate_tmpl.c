@@ -25,19 +25,50 @@ INLINE vec chain(vec out_grad, vec derivative) {
   return vec_select(vec_equal(out_grad, zero), zero, vec_mul(out_grad, derivative));
 }
 
-INLINE void map_gradients(derivative_function *function, double parameter, const real *in,
-                          const real *out, const real *out_grad, real *in_grad, size_t count) {
-  const vec p = vec_set1((real)parameter);
-  const real *const z = in == NULL ? out : in;
-  size_t i = 0;
-  for (; i + LANES <= count; i += LANES) {
-    const vec derivative = function(vec_loadu(z + i), vec_loadu(out + i), p);
-    vec_storeu(in_grad + i, chain(vec_loadu(out_grad + i), derivative));
+/* Rows of `out` are asked for so much earlier. */
+#define ROWS_AHEAD 3u
+
+INLINE void prefetch_out(const bdag_derive_job *job, uint32_t i) {
+  if (i >= job->rows) return;
+  const char *row = (const char *)((const real *)job->out + job->row[i] * job->row_stride);
+  for (size_t byte = 0; byte < job->count * sizeof(real); byte += 64)
+    __builtin_prefetch(row + byte, 0, 3);
+}
+
+INLINE const real *in_of(const bdag_derive_job *job, uint32_t row) {
+  if (job->in == NULL) return (const real *)job->out + row * job->row_stride;
+  const uint32_t in_row = job->in_row != NULL ? job->in_row[row] : row - job->in_first;
+  return (const real *)job->in + in_row * job->row_stride;
+}
+
+/* Sums go vector by vector, as in row_sum. */
+INLINE void map_gradients(derivative_function *function, const bdag_derive_job *job) {
+  const vec p = vec_set1((real)job->parameter);
+  const size_t count = job->count;
+  for (uint32_t r = 0; r < job->rows; r++) {
+    prefetch_out(job, r + ROWS_AHEAD);
+    const size_t at = job->row[r] * job->row_stride;
+    const real *in = in_of(job, job->row[r]), *out = (const real *)job->out + at;
+    const real *out_grad = (const real *)job->out_grad + at;
+    real *in_grad = (real *)job->in_grad + at;
+    vec sum = vec_zero();
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+      const vec derivative = function(vec_loadu(in + i), vec_loadu(out + i), p);
+      const vec product = chain(vec_loadu(out_grad + i), derivative);
+      vec_storeu(in_grad + i, product);
+      sum = vec_add(sum, product);
+    }
+    if (i < count) {
+      const size_t rest = count - i;
+      const vec derivative =
+          function(vec_load_first(in + i, rest), vec_load_first(out + i, rest), p);
+      const vec product = chain(vec_load_first(out_grad + i, rest), derivative);
+      vec_store_first(in_grad + i, product, rest);
+      sum = vec_add(sum, vec_load_first(in_grad + i, rest));
+    }
+    job->sum[r] = vec_sum(sum);
   }
-  if (i == count) return;
-  const size_t rest = count - i;
-  const vec derivative = function(vec_load_first(z + i, rest), vec_load_first(out + i, rest), p);
-  vec_store_first(in_grad + i, chain(vec_load_first(out_grad + i, rest), derivative), rest);
 }
 
 /* 0, but NaN for NaN. */
@@ -344,8 +375,7 @@ INLINE vec neat_sin_derivative(vec in, vec out, vec p) {
 /* ---- The kernels ------------------------------------------------------------------------------ */
 
 typedef void value_row(double parameter, const real *in, real *out, size_t count);
-typedef void gradient_row(double parameter, const real *in, const real *out, const real *out_grad,
-                          real *in_grad, size_t count);
+typedef void gradient_rows(const bdag_derive_job *job);
 
 #define ROWS(name)                                                                                 \
   static vec name##_vector(vec z, vec p) {                                                         \
@@ -354,9 +384,8 @@ typedef void gradient_row(double parameter, const real *in, const real *out, con
   static void name##_values(double parameter, const real *in, real *out, size_t count) {           \
     map_values(name##_value, parameter, in, out, count);                                           \
   }                                                                                                \
-  static void name##_gradients(double parameter, const real *in, const real *out,                  \
-                               const real *out_grad, real *in_grad, size_t count) {                \
-    map_gradients(name##_derivative, parameter, in, out, out_grad, in_grad, count);                \
+  static void name##_gradients(const bdag_derive_job *job) {                                       \
+    map_gradients(name##_derivative, job);                                                         \
   }
 
 ROWS(relu)
@@ -391,9 +420,25 @@ static void identity_values(double parameter, const real *in, real *out, size_t 
   if (in != out) memcpy(out, in, count * sizeof(real));
 }
 
-static void identity_gradients(double parameter, const real *in, const real *out,
-                               const real *out_grad, real *in_grad, size_t count) {
-  if (out_grad != in_grad) memcpy(in_grad, out_grad, count * sizeof(real));
+static void identity_gradients(const bdag_derive_job *job) {
+  for (uint32_t r = 0; r < job->rows; r++) {
+    const size_t at = job->row[r] * job->row_stride;
+    const real *out_grad = (const real *)job->out_grad + at;
+    real *in_grad = (real *)job->in_grad + at;
+    vec sum = vec_zero();
+    size_t i = 0;
+    for (; i + LANES <= job->count; i += LANES) {
+      const vec g = vec_loadu(out_grad + i);
+      if (in_grad != out_grad) vec_storeu(in_grad + i, g);
+      sum = vec_add(sum, g);
+    }
+    if (i < job->count) {
+      const vec g = vec_load_first(out_grad + i, job->count - i);
+      vec_store_first(in_grad + i, g, job->count - i);
+      sum = vec_add(sum, g);
+    }
+    job->sum[r] = vec_sum(sum);
+  }
 }
 
 #define KINDS(ENTRY)                                                                               \
@@ -433,7 +478,7 @@ static void identity_gradients(double parameter, const real *in, const real *out
 
 static const struct {
   value_row *values;
-  gradient_row *gradients;
+  gradient_rows *gradients;
 } table[] = {
 #define ENTRY(kind, name) [kind] = {name##_values, name##_gradients},
     KINDS(ENTRY)
@@ -452,8 +497,7 @@ void NAME(activate)(uint32_t kind, double parameter, const void *in, void *out, 
   table[kind].values(parameter, in, out, count);
 }
 
-void NAME(derive)(uint32_t kind, double parameter, const void *in, const void *out,
-                  const void *out_grad, void *in_grad, size_t count) {
-  assert(kind < sizeof table / sizeof table[0] && table[kind].values != NULL);
-  table[kind].gradients(parameter, in, out, out_grad, in_grad, count);
+void NAME(derive)(const bdag_derive_job *job) {
+  assert(job->kind < sizeof table / sizeof table[0] && table[job->kind].values != NULL);
+  table[job->kind].gradients(job);
 }

@@ -19,42 +19,30 @@
 typedef struct pull_place {
   const real *weight, *in_grad;
   const uint32_t *successor;
-  uint32_t line, left; /* line: of those that are asked for meanwhile; left: successors */
 } pull_place;
 
-/* Line `line` of the rows that the next bundle writes, then of those that it reads. */
-INLINE void prefetch_next(const bdag_bundle_job *job, size_t t, uint32_t line, const int rows,
-                          const int vectors) {
-  const uint32_t lines = (uint32_t)(vectors * LANES * sizeof(real) / 64);
-  if (lines == 0 || line >= 2 * rows * lines) return;
-  const uint32_t i = rows + line / lines % rows;
-  if (i >= job->row_limit) return;
-  const size_t at = (job->row[i] * job->row_stride + t) * sizeof(real) + line % lines * 64;
-  if (line < rows * lines)
-    __builtin_prefetch((char *)job->out_grad + at, 1, 3);
-  else
-    __builtin_prefetch((const char *)job->out + at, 0, 3);
+/* Asks for the rows that the next bundle writes, or reads. */
+INLINE void prefetch_next(const bdag_bundle_job *job, const void *first, size_t t, const int writes,
+                          const int rows, const int vectors) {
+  const char *base = (const char *)((const real *)first + t);
+  for (uint32_t i = (uint32_t)rows; i < 2 * (uint32_t)rows && i < job->row_limit; i++) {
+    const char *row = base + job->row[i] * job->row_stride * sizeof(real);
+    for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64) {
+      if (writes)
+        __builtin_prefetch(row + byte, 1, 3);
+      else
+        __builtin_prefetch(row + byte, 0, 3);
+    }
+  }
 }
-
-#define SUCCESSORS_AHEAD 6
 
 /* The next successors, of rows first … end−1. */
 INLINE void pull_successors(const bdag_bundle_job *job, pull_place *at, uint32_t successors,
-                            size_t t, vec sum[][PULL_VECTORS], const int first, const int end,
-                            const int rows, const int vectors) {
-  const size_t bundle = (size_t)rows * job->successors; /* the next one's weights follow */
+                            vec sum[][PULL_VECTORS], const int first, const int end,
+                            const int vectors) {
   const size_t stride = job->row_stride;
   for (uint32_t k = 0; k < successors; k++, at->weight += end - first) {
-    const real *row = at->in_grad + *at->successor * stride;
-    prefetch_next(job, t, at->line, rows, vectors);
-    if (at->line++ % 4 == 0)
-      __builtin_prefetch((const void *)address_after(at->weight, bundle), 0, 3);
-    if (at->left-- > SUCCESSORS_AHEAD) {
-      const char *ahead = (const char *)(at->in_grad + at->successor[SUCCESSORS_AHEAD] * stride);
-      for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
-        __builtin_prefetch(ahead + byte, 0, 3);
-    }
-    at->successor++;
+    const real *row = at->in_grad + *at->successor++ * stride;
     vec g[PULL_VECTORS];
     for (int j = 0; j < vectors; j++) g[j] = vec_loadu(row + j * LANES);
     for (int i = first; i < end; i++) {
@@ -71,20 +59,21 @@ INLINE vec pull_columns(const bdag_bundle_job *job, size_t t, const int rows, co
   real *out_grad = (real *)job->out_grad + t;
   pull_place at = {.weight = job->weights,
                    .in_grad = (const real *)job->in_grad + t,
-                   .successor = job->successor,
-                   .left = job->successors};
+                   .successor = job->successor};
   vec sum[BDAG_BUNDLE_ROWS][PULL_VECTORS];
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < vectors; j++)
       sum[i][j] = job->from_zero ? vec_zero()
                                  : vec_loadu(out_grad + job->row[i] * job->row_stride + j * LANES);
-  pull_successors(job, &at, rise[0], t, sum, 0, 1, rows, vectors);
-  if (rows > 2) pull_successors(job, &at, rise[1], t, sum, 0, 2, rows, vectors);
-  if (rows > 3) pull_successors(job, &at, rise[2], t, sum, 0, 3, rows, vectors);
-  pull_successors(job, &at, job->successors - ramped, t, sum, 0, rows, rows, vectors);
-  pull_successors(job, &at, fall[0], t, sum, 1, rows, rows, vectors);
-  if (rows > 2) pull_successors(job, &at, fall[1], t, sum, 2, rows, rows, vectors);
-  if (rows > 3) pull_successors(job, &at, fall[2], t, sum, 3, rows, rows, vectors);
+  prefetch_next(job, job->out_grad, t, 1, rows, vectors);
+  pull_successors(job, &at, rise[0], sum, 0, 1, vectors);
+  if (rows > 2) pull_successors(job, &at, rise[1], sum, 0, 2, vectors);
+  if (rows > 3) pull_successors(job, &at, rise[2], sum, 0, 3, vectors);
+  pull_successors(job, &at, job->successors - ramped, sum, 0, rows, vectors);
+  prefetch_next(job, job->out, t, 0, rows, vectors);
+  pull_successors(job, &at, fall[0], sum, 1, rows, vectors);
+  if (rows > 2) pull_successors(job, &at, fall[1], sum, 2, rows, vectors);
+  if (rows > 3) pull_successors(job, &at, fall[2], sum, 3, rows, vectors);
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < vectors; j++)
       vec_storeu(out_grad + job->row[i] * job->row_stride + j * LANES, sum[i][j]);
@@ -145,9 +134,10 @@ INLINE uint32_t store_dots(const bdag_bundle_job *job, const vec *dot, real *gra
                            uint32_t first, uint32_t wanted, const int rows, const int successors,
                            const int whole) {
   real sum[DOTS];
+  const uint32_t cells = (uint32_t)rows * wanted;
   for (size_t i = 0; i < DOTS && i < (size_t)rows * successors; i += LANES) {
     const vec sums = sums_of(dot + i);
-    if (whole && i + LANES <= rows * wanted) {
+    if (whole && i + LANES <= cells) {
       real *to = gradient + i;
       vec_storeu(to, job->accumulate ? vec_add(vec_loadu(to), sums) : sums);
     } else {
@@ -155,16 +145,15 @@ INLINE uint32_t store_dots(const bdag_bundle_job *job, const vec *dot, real *gra
     }
   }
   if (whole) {
-    const uint32_t cells = (uint32_t)rows * wanted,
-                   done = cells / (uint32_t)LANES * (uint32_t)LANES;
+    const uint32_t done = cells / (uint32_t)LANES * (uint32_t)LANES;
     if (done < cells) add_sums(job, gradient + done, sum + done, cells - done);
     return cells;
   }
   uint32_t stored = 0;
   for (uint32_t k = 0; k < wanted; k++) {
     const bdag_span span = bdag_span_of(&job->ramps, rows, job->successors, first + k);
-    add_sums(job, gradient + stored, sum + k * rows + span.first, span.end - span.first);
-    stored += span.end - span.first;
+    for (uint32_t i = span.first; i < span.end; i++, stored++)
+      gradient[stored] = job->accumulate ? gradient[stored] + sum[k * rows + i] : sum[k * rows + i];
   }
   return stored;
 }
@@ -197,13 +186,16 @@ INLINE uint32_t dot_block(const bdag_bundle_job *job, const dot_rows *at, real *
   return store_dots(job, dot, gradient, k, wanted, rows, successors, whole);
 }
 
-/* Successors k … end−1, in blocks that waste little. Returns where the next gradient belongs. */
+/* Successors k … end−1, in blocks that waste little; all rows read those from `low` to `high`. Returns where
+ * the next gradient belongs. */
 INLINE real *dot_successors(const bdag_bundle_job *job, const dot_rows *at, real *gradient,
-                            uint32_t k, uint32_t end, const int rows, const int whole) {
+                            uint32_t k, uint32_t end, uint32_t low, uint32_t high, const int rows) {
   const uint32_t block = DOTS / rows;
   for (; k + block <= end; k += block)
-    gradient += dot_block(job, at, gradient, k, block, rows, DOTS / rows, 1, whole);
+    gradient +=
+        dot_block(job, at, gradient, k, block, rows, DOTS / rows, 1, k >= low && k + block <= high);
   const uint32_t rest = end - k;
+  const int whole = k >= low && end <= high;
   if (rest > block / 2)
     gradient += dot_block(job, at, gradient, k, rest, rows, DOTS / rows, 0, whole);
   else if (rest > block / 4)
@@ -215,10 +207,12 @@ INLINE real *dot_successors(const bdag_bundle_job *job, const dot_rows *at, real
 
 INLINE void dot_all(const bdag_bundle_job *job, const int rows) {
   const dot_rows at = rows_of(job, rows);
-  if (bdag_ramped_sources(&job->ramps) == 0)
-    dot_successors(job, &at, job->gradient, 0, job->successors, rows, 1);
-  else
-    dot_successors(job, &at, job->gradient, 0, job->successors, rows, 0);
+  uint32_t low = 0, high = job->successors;
+  for (int i = 0; i + 1 < rows; i++) {
+    low += job->ramps.rise[i];
+    high -= job->ramps.fall[i];
+  }
+  dot_successors(job, &at, job->gradient, 0, job->successors, low, high, rows);
 }
 
 /* ---- Windows that slide by one: four rows, each ramp 1, 1, 1 ---------------------------------------- */
@@ -280,13 +274,14 @@ INLINE void sliding_rows(const bdag_bundle_job *job) {
   real *rise = job->gradient, *fall = rise + RAMP_DOTS;
 #if DOTS > RAMP_DOTS * 2
   const int full = (end - ramp) % (DOTS / BDAG_BUNDLE_ROWS) == 1;
-  fall = dot_successors(job, &at, fall, ramp, end - (uint32_t)full, BDAG_BUNDLE_ROWS, 1);
+  fall =
+      dot_successors(job, &at, fall, ramp, end - (uint32_t)full, 0, UINT32_MAX, BDAG_BUNDLE_ROWS);
   if (full)
     ramp_block(job, &at, rise, fall, 1, 1, 1);
   else
     ramp_block(job, &at, rise, fall, 1, 1, 0);
 #else
-  fall = dot_successors(job, &at, fall, ramp, end, BDAG_BUNDLE_ROWS, 1);
+  fall = dot_successors(job, &at, fall, ramp, end, 0, UINT32_MAX, BDAG_BUNDLE_ROWS);
   ramp_block(job, &at, rise, fall, 1, 0, 0);
   ramp_block(job, &at, rise, fall, 0, 1, 0);
 #endif

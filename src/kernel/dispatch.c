@@ -23,9 +23,7 @@
                                   double decay);                                                   \
   void bdag_##type##_activate_##isa(uint32_t kind, double parameter, const void *in, void *out,    \
                                     size_t count);                                                 \
-  void bdag_##type##_derive_##isa(uint32_t kind, double parameter, const void *in,                 \
-                                  const void *out, const void *out_grad, void *in_grad,            \
-                                  size_t count);                                                   \
+  void bdag_##type##_derive_##isa(const bdag_derive_job *job);                                     \
   bdag_status bdag_##type##_loss_##isa(const bdag_loss_job *job, size_t *bad_sample,               \
                                        size_t *bad_column);
 

@@ -30,38 +30,43 @@ static size_t lanes_of_tile(const bdag_weight_grad_job *job, uint32_t tile) {
 
 /* ---- Dot products -------------------------------------------------------------------------------- */
 
+#define DOTS (DOT_SOURCES * DOT_TARGETS)
+
+/* Sums of dot[i·targets + j]: the gradient of source k + i and target r + j. */
+INLINE void store_dots(const bdag_weight_grad_job *job, const vec *dot, uint32_t r, uint32_t k,
+                       const int targets, const int sources) {
+  real sum[DOTS], *gradient = (real *)job->gradient + (ptrdiff_t)k * job->source_step + r;
+  for (int i = 0; i < sources * targets; i += (int)LANES) vec_storeu(sum + i, sums_of(dot + i));
+  for (int i = 0; i < sources; i++, gradient += job->source_step)
+    for (int j = 0; j < targets; j++)
+      gradient[j] = job->accumulate ? gradient[j] + sum[i * targets + j] : sum[i * targets + j];
+}
+
 INLINE void dot_tile(const bdag_weight_grad_job *job, uint32_t r, uint32_t k, const int targets,
                      const int sources) {
-  vec sum[DOT_SOURCES][DOT_TARGETS];
-  for (int i = 0; i < sources; i++)
-    for (int j = 0; j < targets; j++) sum[i][j] = vec_zero();
+  const real *target = (const real *)job->target + r * job->row_stride, *row[DOT_SOURCES];
+  const size_t stride = job->row_stride;
+  vec dot[DOTS];
+  for (int i = 0; i < DOTS; i++) dot[i] = vec_zero();
+  for (int i = 0; i < sources; i++) row[i] = (const real *)job->rows + job->source[k + i] * stride;
   for (uint32_t tile = 0; tile < job->tiles; tile++) {
-    const real *in_grad =
-        (const real *)job->target + tile * job->grad_tile_step + r * job->row_stride;
-    const real *rows = (const real *)job->rows + tile * job->out_tile_step;
-    const size_t count = lanes_of_tile(job, tile);
-    const real *row[DOT_SOURCES];
-    for (int i = 0; i < sources; i++) row[i] = rows + job->source[k + i] * job->row_stride;
-    for (size_t t = 0; t < count; t += LANES) {
+    const real *in_grad = target + tile * job->grad_tile_step;
+    const size_t first = tile * job->out_tile_step, end = first + lanes_of_tile(job, tile);
+    for (size_t t = first; t < end; t += LANES, in_grad += LANES) {
       vec g[DOT_TARGETS];
       for (int j = 0; j < targets; j++) {
-        g[j] = vec_loadu(in_grad + j * job->row_stride + t);
+        g[j] = vec_loadu(in_grad + j * stride);
         KEEP(g[j]);
       }
       for (int i = 0; i < sources; i++) {
         vec x = vec_loadu(row[i] + t);
         KEEP(x);
-        for (int j = 0; j < targets; j++) sum[i][j] = vec_fma(x, g[j], sum[i][j]);
+        for (int j = 0; j < targets; j++)
+          dot[i * targets + j] = vec_fma(x, g[j], dot[i * targets + j]);
       }
     }
   }
-  real *gradient = (real *)job->gradient + r;
-  for (int i = 0; i < sources; i++)
-    for (int j = 0; j < targets; j++) {
-      real *at = gradient + (ptrdiff_t)(k + i) * job->source_step + j;
-      const real dot = vec_sum(sum[i][j]);
-      *at = job->accumulate ? *at + dot : dot;
-    }
+  store_dots(job, dot, r, k, targets, sources);
 }
 
 INLINE void dot_targets(const bdag_weight_grad_job *job, uint32_t r, const int targets) {

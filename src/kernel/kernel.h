@@ -62,12 +62,24 @@ static inline uint32_t bdag_ramped_sources(const bdag_ramps *ramps) {
   return sources;
 }
 
+/* Of the first k sources. */
+static inline uint64_t bdag_ramp_cells_before(const bdag_ramps *ramps, uint32_t targets,
+                                              uint32_t sources, uint32_t k) {
+  uint64_t cells = (uint64_t)targets * k;
+  uint32_t rises = 0, falls = sources;
+  for (uint32_t i = 1; i < targets; i++) {
+    const uint32_t rise = ramps->rise[i - 1], fall = ramps->fall[targets - i - 1];
+    if (k > rises) cells -= (k - rises < rise ? k - rises : rise) * (targets - i);
+    rises += rise;
+    falls -= fall;
+    if (k > falls) cells -= (k - falls < fall ? k - falls : fall) * (targets - i);
+  }
+  return cells;
+}
+
 static inline uint64_t bdag_ramp_cells(const bdag_ramps *ramps, uint32_t targets,
                                        uint32_t sources) {
-  uint64_t cells = (uint64_t)targets * sources;
-  for (uint32_t i = 1; i < targets; i++)
-    cells -= ramps->rise[i - 1] * (targets - i) + ramps->fall[i - 1] * i;
-  return cells;
+  return bdag_ramp_cells_before(ramps, targets, sources, sources);
 }
 
 /* Targets that share most of their sources: a small panel with a zero where an edge does not exist. */
@@ -222,6 +234,23 @@ typedef struct bdag_loss_job {
   double *scratch;      /* [3·count] */
 } bdag_loss_job;
 
+/* σ′ of rows of one activation: in_grad(row[i]) = out_grad(row[i]) · σ′, and sum[i] is the sum of that: the
+ * bias gradient. A product with out_grad 0 is 0 also where σ′ is not finite. in_grad may be out_grad. */
+typedef struct bdag_derive_job {
+  uint32_t kind; /* no registered one */
+  double parameter;
+  const uint32_t *row; /* [rows] */
+  uint32_t rows;
+  const void *in; /* NULL where the kind takes σ′ from out, or needs neither: */
+  const uint32_t
+      *in_row; /* in(row) is row in_row[row] of `in`, or, if this is NULL, row − in_first */
+  uint32_t in_first;
+  const void *out, *out_grad;
+  void *in_grad;
+  size_t row_stride, count; /* any count */
+  double *sum;              /* [rows] */
+} bdag_derive_job;
+
 typedef struct bdag_kernels {
   bdag_isa isa;
   bdag_type type;
@@ -250,11 +279,7 @@ typedef struct bdag_kernels {
   int (*descend)(const void *weights, void *gradient, size_t count, double rate, double decay);
   /* out[i] = σ(in[i]); in may equal out. Registered kinds are not known here. */
   void (*activate)(uint32_t kind, double parameter, const void *in, void *out, size_t count);
-  /* in_grad[i] = out_grad[i] · σ'; `in` may be NULL where the kind takes σ' from out (or needs none),
-   * see bdag_activation_derivative_source; in_grad may equal out_grad. A product with out_grad 0 is 0
-   * also where σ' is not finite. */
-  void (*derive)(uint32_t kind, double parameter, const void *in, const void *out,
-                 const void *out_grad, void *in_grad, size_t count);
+  void (*derive)(const bdag_derive_job *job);
   /* Returns BDAG_OK or BDAG_ERROR_BAD_TARGET with *bad_sample and *bad_column set. */
   bdag_status (*loss)(const bdag_loss_job *job, size_t *bad_sample, size_t *bad_column);
 } bdag_kernels;

@@ -70,8 +70,7 @@ double NAME(row_sum)(const void *row, size_t count);
 int NAME(finite)(const void *row, size_t count);
 int NAME(descend)(const void *weights, void *gradient, size_t count, double rate, double decay);
 void NAME(activate)(uint32_t kind, double parameter, const void *in, void *out, size_t count);
-void NAME(derive)(uint32_t kind, double parameter, const void *in, const void *out,
-                  const void *out_grad, void *in_grad, size_t count);
+void NAME(derive)(const bdag_derive_job *job);
 bdag_status NAME(loss)(const bdag_loss_job *job, size_t *bad_sample, size_t *bad_column);
 
 /* Holds a loaded vector in a register: compilers fold the load into each of its uses otherwise, and

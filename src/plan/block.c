@@ -273,8 +273,7 @@ static void note_holes(bdag_cut *cut, bdag_panel *panel) {
 static void prefetch_slots(const bdag_build *build, uint32_t row) {
   if (row >= build->plan->rows) return;
   const bdag_row_list list = list_of(build, row);
-  for (uint32_t k = 0; k < list.length; k++)
-    __builtin_prefetch(&build->slot_of_edge[list.edge[k]], 1);
+  for (uint32_t k = 0; k < list.length; k++) bdag_prefetch_slot(build, list.edge[k]);
 }
 
 static void add_panel(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t columns) {
@@ -304,8 +303,8 @@ static void add_panel(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t col
     for (uint32_t k = 0; k < list.length; k++) {
       const uint32_t source = list.source[k];
       if (cut->stamp[source] != mark || is_parallel(&list, k)) continue;
-      cut->build->slot_of_edge[list.edge[k]] =
-          (uint32_t)(panel.slot + (uint64_t)cut->count[source] * panel.step + r);
+      bdag_set_slot(cut->build, list.edge[k],
+                    (uint32_t)(panel.slot + (uint64_t)cut->count[source] * panel.step + r));
       list.edge[k] = BDAG_NO_SLOT;
       placed++;
     }
@@ -445,6 +444,7 @@ static void count_edges(bdag_build *build, uint32_t first, uint32_t rows) {
       const uint32_t source = list.source[k];
       plan->out_edges += source >= plan->first_neuron;
       build->reach += row - source;
+      if (row - source > build->longest_reach) build->longest_reach = row - source;
       build->reach_by_power[32 - __builtin_clz(row - source)]++;
       build->out_length[source] += list.edge[k] != BDAG_NO_SLOT;
     }
@@ -586,5 +586,5 @@ bdag_status bdag_build_blocks(bdag_build *build, bdag_error *error) {
   bdag_free(build->context, cut.column);
   bdag_free(build->context, cut.shared);
   bdag_free(build->context, cut.last_reader);
-  return cut.failed ? bdag_fail_memory(error) : BDAG_OK;
+  return cut.failed || build->failed ? bdag_fail_memory(error) : BDAG_OK;
 }

@@ -2,6 +2,8 @@
 #ifndef BDAG_PLAN_BUILD_H
 #define BDAG_PLAN_BUILD_H
 
+#include <string.h>
+
 #include "base/error.h"
 #include "base/memory.h"
 #include "plan/plan_internal.h"
@@ -11,6 +13,9 @@
 #define BDAG_EDGES_AHEAD 24u
 /* From so many edges on memory counts more than the time that the system takes to hand it out anew. */
 #define BDAG_LARGE_EDGES (UINT64_C(1) << 24)
+
+/* From so many on memory counts more than the pass of one sample. */
+#define BDAG_HUGE_EDGES (UINT64_C(1) << 28)
 
 typedef struct bdag_build {
   const bdag_network *network;
@@ -33,12 +38,16 @@ typedef struct bdag_build {
    * BDAG_NO_SLOT where a panel took the edge. */
   uint32_t *row_first, *in; /* [rows + 1], [2·edges]; the latter later holds out-edges */
   uint32_t *row_of_level;   /* [levels] first row of the neurons of a level */
-  /* [network edges], BDAG_NO_SLOT: takes no part. Part of plan->state_of_parameter, or `own_slots`. */
+  /* [network edges], BDAG_NO_SLOT: takes no part. Part of plan->state_of_parameter, or `own_slots`; NULL:
+   * edges are in plan->state_map, from parameter first_parameter on. */
   uint32_t *slot_of_edge, *own_slots;
+  uint64_t first_parameter, exception_capacity;
+  int failed;           /* bdag_set_slot found no memory */
   uint64_t dense;       /* edges in panels */
   uint32_t *out_length; /* [rows] irregular edges from there that reach Loss */
-  /* row(target) − row(source) of edges that reach Loss: the sum, and how many have so many bits */
+  /* row(target) − row(source) of edges that reach Loss: the sum, how many have so many bits, the largest */
   uint64_t reach, reach_by_power[33];
+  uint32_t longest_reach;
 } bdag_build;
 
 static inline int bdag_edge_takes_part(const bdag_build *build, uint64_t edge) {
@@ -84,6 +93,53 @@ bdag_status bdag_build_state(bdag_build *build, bdag_error *error);
 
 /* The map of a direct plan in half of the memory, if it has mostly neighbours. 0, −1 when out of memory. */
 int bdag_shorten_state_map(bdag_build *build);
+/* The same for parameters that are placed one by one, in any order, by bdag_place_parameter. Returns whether
+ * it pays: then plan->state_map is empty, if build->failed is not set. */
+int bdag_begin_state_map(bdag_build *build);
+/* Exceptions into the order in which they are found. */
+void bdag_end_state_map(bdag_plan *plan);
+/* plan->state_of_parameter instead of the map: 0, −1 when out of memory. */
+int bdag_widen_state_map(bdag_build *build);
+/* For places too far from the block's first one. When there are many, plan->state_of_parameter takes the place
+ * of the map. */
+void bdag_place_exception(bdag_build *build, uint64_t parameter, uint32_t slot);
+
+static inline void bdag_place_parameter(bdag_build *build, uint64_t parameter, uint32_t slot) {
+  bdag_plan *plan = build->plan;
+  bdag_state_map *map = &plan->state_map;
+  if (plan->state_of_parameter != NULL) {
+    plan->state_of_parameter[parameter] = slot;
+    return;
+  }
+  uint32_t *base = &map->base[parameter / BDAG_MAP_BLOCK];
+  if (*base == BDAG_NO_SLOT) {
+    *base = slot;
+    memset(map->offset + parameter / BDAG_MAP_BLOCK * BDAG_MAP_BLOCK, 0,
+           BDAG_MAP_BLOCK * sizeof *map->offset);
+  }
+  const uint32_t offset = slot - *base + BDAG_MAP_CENTRE;
+  if (offset - BDAG_MAP_FIRST < BDAG_MAP_END - BDAG_MAP_FIRST)
+    map->offset[parameter] = (uint16_t)offset;
+  else
+    bdag_place_exception(build, parameter, slot);
+}
+
+static inline void bdag_set_slot(bdag_build *build, uint32_t edge, uint32_t slot) {
+  if (build->slot_of_edge != NULL)
+    build->slot_of_edge[edge] = slot;
+  else if (!build->failed)
+    bdag_place_parameter(build, build->first_parameter + edge, slot);
+}
+
+static inline void bdag_prefetch_slot(const bdag_build *build, uint32_t edge) {
+  if (build->slot_of_edge != NULL)
+    __builtin_prefetch(&build->slot_of_edge[edge], 1);
+  else
+    __builtin_prefetch(&build->plan->state_map.offset[build->first_parameter + edge], 1);
+}
+
+/* Unions in half of the memory if most of their cells are near each other. 0, −1 when out of memory. */
+int bdag_shorten_unions(bdag_plan *plan);
 
 /* Sorted lists of entries below a universe: list of item i is data[step · offset[i] + k] for k below
  * length[i]. */

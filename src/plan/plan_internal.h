@@ -46,6 +46,10 @@ static inline uint64_t bdag_union_cells(const bdag_union *part) {
   return bdag_ramp_cells(&part->ramps, part->targets, part->sources);
 }
 
+typedef struct bdag_union_exception {
+  uint32_t cell, slot; /* entry; relative to edge_base */
+} bdag_union_exception;
+
 /* Consecutive rows of one activation that do not depend on each other: first what their lists add,
  * then σ. */
 typedef struct bdag_row_run {
@@ -137,9 +141,19 @@ typedef struct bdag_state_exception {
   uint32_t parameter, slot;
 } bdag_state_exception;
 
+/* Slots of parameters by their distance from that of another one. */
+#define BDAG_MAP_BLOCK 32u
+typedef enum bdag_map_offset {
+  BDAG_MAP_UNKNOWN = 0,
+  BDAG_MAP_EXCEPTION = 1,
+  BDAG_MAP_FIRST = 2,
+  BDAG_MAP_CENTRE = 32768, /* the slot of the block's base */
+  BDAG_MAP_END = 65536
+} bdag_map_offset;
+
 typedef struct bdag_state_map {
-  uint32_t *base;                  /* by 32 parameters */
-  uint16_t *offset;                /* [network_parameters] */
+  uint32_t *base;                  /* by BDAG_MAP_BLOCK parameters, BDAG_NO_SLOT: all are unknown */
+  uint16_t *offset;                /* [network_parameters], up to the end of a block */
   bdag_state_exception *exception; /* parameters ascend */
   uint64_t exceptions;
 } bdag_state_map;
@@ -191,7 +205,11 @@ struct bdag_plan {
   bdag_row_run *run;
   uint64_t sources, union_entries, holes;
   uint32_t *source;
-  uint32_t *union_slot; /* relative to edge_base */
+  uint32_t *union_slot; /* relative to edge_base, 0 where no edge is; huge plans have instead: */
+  uint32_t *union_base; /* [sources], for cells of that source */
+  uint8_t *union_near;  /* [union_entries] to be added to it, 0 where no edge is */
+  bdag_union_exception *union_exception; /* cells ascend */
+  uint64_t union_exceptions;
   uint32_t *hole;
   uint64_t *list_offset;             /* [rows + 1] */
   uint32_t *list_source, *list_slot; /* slots relative to edge_base */
@@ -241,6 +259,12 @@ struct bdag_plan {
 
 /* Index of a parameter in the weights' state, BDAG_NONE for an unknown one. */
 uint64_t bdag_plan_state_of_parameter(const bdag_plan *plan, uint64_t parameter);
+/* Of a cell of a union, relative to edge_base; 0 where no edge is. */
+uint32_t bdag_plan_union_slot(const bdag_plan *plan, const bdag_union *part, uint32_t source,
+                              uint32_t target);
+/* The same for all cells of several sources, in plans without union_slot. Returns their number. */
+uint32_t bdag_plan_union_slots(const bdag_plan *plan, const bdag_union *part, uint32_t source,
+                               uint32_t sources, uint32_t *slot);
 /* Slot of an edge, BDAG_NONE if it takes no part. */
 uint64_t bdag_plan_slot_of_edge(const bdag_plan *plan, uint64_t edge);
 

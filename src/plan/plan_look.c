@@ -58,6 +58,9 @@ void bdag_plan_release(bdag_plan *plan) {
   bdag_free(context, plan->run);
   bdag_free(context, plan->source);
   bdag_free(context, plan->union_slot);
+  bdag_free(context, plan->union_base);
+  bdag_free(context, plan->union_near);
+  bdag_free(context, plan->union_exception);
   bdag_free(context, plan->hole);
   bdag_free(context, plan->list_offset);
   bdag_free(context, plan->list_source);
@@ -82,25 +85,52 @@ static uint64_t graph_bytes(const bdag_task_graph *graph) {
   return graph->offset == NULL ? 0 : 16 * (uint64_t)graph->count + 4 * graph->offset[graph->count];
 }
 
-static uint64_t plan_bytes(const bdag_plan *plan) {
-  const uint64_t forward =
-      sizeof(bdag_block) * (uint64_t)plan->blocks + sizeof(bdag_panel) * (uint64_t)plan->panels +
-      sizeof(bdag_union) * (uint64_t)plan->unions + sizeof(bdag_row_run) * (uint64_t)plan->runs +
-      4 * plan->sources + 4 * plan->union_entries + 4 * plan->holes +
-      8 * plan->list_offset[plan->rows];
-  const uint64_t backward = 4 * plan->live_entries + 12 * plan->swept +
-                            sizeof(bdag_sweep_group) * (uint64_t)plan->sweeps +
-                            sizeof(bdag_pull_group) * (uint64_t)plan->pulls +
-                            sizeof(bdag_pull_term) * plan->terms;
-  const uint64_t state =
-      plan->indirect ? 4 * plan->network_edges +
-                           8 * (2 * plan->slot_count + plan->network_parameters + plan->edges)
-                     : (plan->state_of_parameter != NULL ? 4 : 2) * plan->network_parameters +
-                           8 * plan->state_map.exceptions;
-  const uint64_t tasks = sizeof(bdag_task) * ((uint64_t)plan->forward_tasks + plan->backward_tasks);
-  return sizeof *plan + 8 * (uint64_t)plan->network_vertices + 28 * (uint64_t)plan->rows +
-         4 * plan->enumeration_count + forward + backward + tasks + graph_bytes(&plan->forward) +
-         graph_bytes(&plan->backward) + state;
+static uint64_t row_bytes(const bdag_plan *plan) {
+  const uint64_t of_vertex = sizeof *plan->row_of_vertex + sizeof *plan->level;
+  const uint64_t of_row = sizeof *plan->vertex_of_row + sizeof *plan->reaches +
+                          sizeof *plan->in_loss + sizeof *plan->in_row + sizeof *plan->iota +
+                          sizeof *plan->has_bias;
+  return sizeof *plan + of_vertex * plan->network_vertices + of_row * plan->rows +
+         sizeof *plan->enumeration * plan->enumeration_count;
+}
+
+static uint64_t forward_bytes(const bdag_plan *plan) {
+  const uint64_t unions = plan->union_near != NULL
+                              ? sizeof *plan->union_base * plan->sources + plan->union_entries +
+                                    sizeof *plan->union_exception * plan->union_exceptions
+                              : sizeof *plan->union_slot * plan->union_entries;
+  return sizeof(bdag_block) * (uint64_t)plan->blocks + sizeof(bdag_panel) * (uint64_t)plan->panels +
+         sizeof(bdag_union) * (uint64_t)plan->unions + sizeof(bdag_row_run) * (uint64_t)plan->runs +
+         sizeof *plan->source * plan->sources + unions +
+         sizeof *plan->list_offset * ((uint64_t)plan->rows + 1) +
+         (sizeof *plan->list_source + sizeof *plan->list_slot) * plan->list_offset[plan->rows];
+}
+
+/* With the holes of both directions. */
+static uint64_t backward_bytes(const bdag_plan *plan) {
+  return sizeof *plan->hole * plan->holes + sizeof *plan->sweep_successor * plan->live_entries +
+         (sizeof *plan->sweep_row + sizeof *plan->sweep_offset) * plan->swept +
+         sizeof(bdag_bundle) * (uint64_t)plan->bundles +
+         sizeof(bdag_sweep_group) * (uint64_t)plan->sweeps +
+         sizeof(bdag_pull_group) * (uint64_t)plan->pulls + sizeof(bdag_pull_term) * plan->terms;
+}
+
+static uint64_t state_bytes(const bdag_plan *plan) {
+  const uint64_t ranges = sizeof(bdag_range) * (plan->live_weights + plan->live_biases);
+  if (plan->indirect)
+    return ranges + 4 * plan->network_edges +
+           8 * (2 * plan->slot_count + plan->network_parameters + plan->edges);
+  if (plan->state_of_parameter != NULL)
+    return ranges + sizeof *plan->state_of_parameter * plan->network_parameters;
+  const bdag_state_map *map = &plan->state_map;
+  return ranges + sizeof *map->offset * plan->network_parameters +
+         sizeof *map->base * (plan->network_parameters / BDAG_MAP_BLOCK + 1) +
+         sizeof *map->exception * map->exceptions;
+}
+
+static uint64_t task_bytes(const bdag_plan *plan) {
+  return sizeof(bdag_task) * ((uint64_t)plan->forward_tasks + plan->backward_tasks) +
+         graph_bytes(&plan->forward) + graph_bytes(&plan->backward);
 }
 
 bdag_status bdag_plan_summarize(const bdag_plan *plan, bdag_plan_summary *summary) {
@@ -119,10 +149,16 @@ bdag_status bdag_plan_summarize(const bdag_plan *plan, bdag_plan_summary *summar
       .forward_tasks = plan->forward.count,
       .backward_tasks = plan->backward.count,
       .padding = plan->padding,
-      .plan_bytes = plan_bytes(plan),
       .weight_edges = plan->weight_edges,
       .out_edges = plan->out_edges,
+      .row_bytes = row_bytes(plan),
+      .forward_bytes = forward_bytes(plan),
+      .backward_bytes = backward_bytes(plan),
+      .state_bytes = state_bytes(plan),
+      .task_bytes = task_bytes(plan),
   };
+  summary->plan_bytes = summary->row_bytes + summary->forward_bytes + summary->backward_bytes +
+                        summary->state_bytes + summary->task_bytes;
   return BDAG_OK;
 }
 

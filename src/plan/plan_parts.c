@@ -16,8 +16,9 @@ static bdag_plan_part panel_part(const bdag_plan *plan, const bdag_panel *panel)
 
 static bdag_plan_part union_part(const bdag_plan *plan, const bdag_union *part) {
   uint64_t edges = 0;
-  for (uint64_t i = 0; i < bdag_union_cells(part); i++)
-    edges += plan->union_slot[part->entry + i] != 0;
+  for (uint32_t k = 0; k < part->sources; k++)
+    for (uint32_t r = 0; r < part->targets; r++)
+      edges += bdag_plan_union_slot(plan, part, k, r) != 0;
   return (bdag_plan_part){BDAG_PART_UNION,           part->row, part->targets, part->sources,
                           plan->source + part->list, edges};
 }

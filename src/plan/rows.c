@@ -319,6 +319,8 @@ bdag_status bdag_build_rows(bdag_build *build, bdag_error *error) {
     failed = rows_of_levels(&leveller);
     for (uint32_t row = 0; row < plan->rows; row++) plan->iota[row] = row;
   }
+  bdag_free(context, build->in_offset);
+  build->in_offset = NULL;
   bdag_free(context, leveller.offset);
   bdag_free(context, leveller.sorted);
   bdag_free(context, leveller.space);

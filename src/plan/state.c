@@ -88,13 +88,19 @@ static void list_use(bdag_state *state, uint64_t parameter, uint64_t slot, doubl
   plan->use_slot[plan->use_offset[parameter + 1]++] = slot;
 }
 
+static int is_placed(const bdag_plan *plan, uint64_t parameter) {
+  if (plan->state_of_parameter != NULL) return plan->state_of_parameter[parameter] != BDAG_NO_SLOT;
+  return plan->state_map.base[parameter / BDAG_MAP_BLOCK] != BDAG_NO_SLOT &&
+         plan->state_map.offset[parameter] != BDAG_MAP_UNKNOWN;
+}
+
 /* Parameters that the plan does not use keep their values behind the slots. */
 static bdag_status number_unused(bdag_build *build, bdag_error *error) {
   bdag_plan *plan = build->plan;
   plan->state_count = plan->slot_count;
-  for (uint64_t p = 0; p < plan->network_parameters; p++)
-    if (plan->state_of_parameter[p] == BDAG_NO_SLOT)
-      plan->state_of_parameter[p] = (uint32_t)plan->state_count++;
+  for (uint64_t p = 0; p < plan->network_parameters && !build->failed; p++)
+    if (!is_placed(plan, p)) bdag_place_parameter(build, p, (uint32_t)plan->state_count++);
+  if (build->failed) return bdag_fail_memory(error);
   if (plan->state_count < UINT32_MAX) return BDAG_OK;
   return bdag_fail(error, BDAG_ERROR_LIMIT,
                    "%llu parameters, used or not, are more than a plan takes (2^32 - 2); remove "
@@ -135,8 +141,9 @@ static int set_biases(bdag_build *build) {
   for (uint32_t row = plan->first_neuron; row < plan->rows; row++) {
     const uint64_t parameter = network->bias_parameter[plan->vertex_of_row[row]];
     if (parameter == BDAG_NONE) continue;
-    if (plan->state_of_parameter[parameter] != BDAG_NO_SLOT) return 0;
-    plan->state_of_parameter[parameter] = (uint32_t)(plan->bias_slot + row - plan->first_neuron);
+    if (build->failed) return 1;
+    if (is_placed(plan, parameter)) return 0;
+    bdag_place_parameter(build, parameter, (uint32_t)(plan->bias_slot + row - plan->first_neuron));
     plan->has_bias[row] = 1;
   }
   return 1;
@@ -239,8 +246,9 @@ bdag_status bdag_prepare_state(bdag_build *build, bdag_error *error) {
   bdag_plan *plan = build->plan;
   const uint64_t edges = build->network->edge_count;
   if (is_usual(build)) {
+    const uint64_t first = build->first_parameter = build->network->run[0].first_parameter;
+    if (bdag_begin_state_map(build)) return build->failed ? bdag_fail_memory(error) : BDAG_OK;
     if (allocate_direct(build)) return bdag_fail_memory(error);
-    const uint64_t first = build->network->run[0].first_parameter;
     build->slot_of_edge = plan->state_of_parameter + first;
     forget(plan->state_of_parameter, 0, first);
     forget(plan->state_of_parameter, first + edges, plan->network_parameters);
@@ -255,6 +263,7 @@ bdag_status bdag_prepare_state(bdag_build *build, bdag_error *error) {
 /* Biases share a parameter: slots by edge are all that stays of what was prepared. */
 static int leave_usual(bdag_build *build) {
   bdag_plan *plan = build->plan;
+  if (plan->state_of_parameter == NULL && bdag_widen_state_map(build)) return -1;
   if (allocate_own(build)) return -1;
   memcpy(build->own_slots, build->slot_of_edge,
          build->network->edge_count * sizeof *build->own_slots);
@@ -294,6 +303,7 @@ bdag_status bdag_build_state(bdag_build *build, bdag_error *error) {
       ((!plan->indirect && (copy_runs(build) != BDAG_OK || bdag_shorten_state_map(build))) ||
        live_ranges(build, state.flags)))
     status = bdag_fail_memory(error);
+  if (status == BDAG_OK) bdag_end_state_map(plan);
   bdag_free(build->context, state.flags);
   return status;
 }

@@ -19,7 +19,7 @@
 #define PULL_ROWS_STEP 6u
 
 /* Out-edges are listed so many times at most. */
-#define WINDOWS 8u
+#define WINDOWS 32u
 
 typedef struct bdag_member {
   uint32_t panel, position;
@@ -152,7 +152,8 @@ static void list_out_edges(bdag_backward *b, uint32_t first, uint32_t end) {
   }
   uint32_t i = plan->blocks;
   while (i > 0 && plan->block[i - 1].row + plan->block[i - 1].rows > b->window) i--;
-  for (; i < plan->blocks; i++) list_block_edges(b, &plan->block[i]);
+  const uint64_t after = (uint64_t)end + b->build->longest_reach;
+  for (; i < plan->blocks && plan->block[i].row < after; i++) list_block_edges(b, &plan->block[i]);
   for (uint32_t row = b->window; row < end; row++) b->out_offset[row] -= b->out_length[row];
 }
 
@@ -165,14 +166,14 @@ static inline uint32_t *cell_of(const bdag_backward *b, uint64_t cell) {
 
 /* Cells held ids and learn their slots. */
 static inline void give_slot(const bdag_backward *b, uint32_t *cell, uint64_t slot) {
-  b->build->slot_of_edge[*cell] = (uint32_t)slot;
+  bdag_set_slot(b->build, *cell, (uint32_t)slot);
   *cell = (uint32_t)(slot - b->plan->edge_base);
 }
 
 static void prefetch_slots(const bdag_backward *b, uint32_t row) {
   const uint32_t *cell = b->out_cell + b->out_offset[row];
   for (uint32_t k = 0; k < b->out_length[row]; k++)
-    __builtin_prefetch(&b->build->slot_of_edge[*cell_of(b, cell[k])], 1);
+    bdag_prefetch_slot(b->build, *cell_of(b, cell[k]));
 }
 
 /* ---- Groups -------------------------------------------------------------------------------------- */
@@ -756,5 +757,7 @@ bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error) {
   bdag_free(context, b.stamp);
   bdag_free(context, b.column);
   bdag_free(context, b.successor);
-  return b.failed ? bdag_fail_memory(error) : number_edges(&b, error);
+  if (b.failed) return bdag_fail_memory(error);
+  const bdag_status status = number_edges(&b, error);
+  return status == BDAG_OK && build->failed ? bdag_fail_memory(error) : status;
 }

@@ -250,8 +250,6 @@ static void bundle_gradients(bdag_engine *engine, const bdag_bundle *bundle, uin
   zero_holes(engine, bundle->hole, bundle->holes, gradient);
 }
 
-#define ROWS_AHEAD 3 /* rows of `out` are asked for so much earlier */
-
 /* in_grad = out_grad · σ′ with the user's σ′; 0 where out_grad is 0, whatever σ′ is. */
 static void derive_registered(const bdag_step *step, const bdag_sweep_group *group, uint32_t row) {
   bdag_engine *engine = step->engine;
@@ -279,38 +277,62 @@ static void derive_registered(const bdag_step *step, const bdag_sweep_group *gro
   }
 }
 
-static void derive_group(const bdag_step *step, const bdag_sweep_group *group) {
-  const bdag_engine *engine = step->engine;
-  const uint32_t *rows = step->plan->sweep_row + group->first;
-  const int registered = group->activation >= BDAG_ACTIVATION_REGISTERED;
-  const int together = step->lanes == engine->tile && group->consecutive && !registered;
-  const uint32_t calls = together ? 1 : group->rows;
-  const size_t count = together ? group->rows * step->lanes : step->lanes;
-  /* rows of a group keep `in` all or none */
-  const int keeps = kept_in(step, rows[0]) != NULL;
-  for (uint32_t r = 0; r < calls; r++) {
-    const size_t at = rows[r] * step->row_bytes;
-    if (r + ROWS_AHEAD < calls)
-      prefetch_read(step->out + rows[r + ROWS_AHEAD] * step->row_bytes, step->row_bytes);
-    if (registered)
-      derive_registered(step, group, rows[r]);
-    else
-      engine->kernels->derive(group->activation, group->activation_parameter,
-                              keeps ? kept_in(step, rows[r]) : NULL, step->out + at,
-                              step->out_grad + at, step->in_grad + at, count);
+/* Sums of so many rows wait for their places. */
+#define SUMMED_ROWS 64u
+
+static void put_sums(const bdag_step *step, uint64_t first, uint32_t rows, const double *sum,
+                     const bdag_gradient *gradient, int accumulate) {
+  const bdag_plan *plan = step->plan;
+  for (uint32_t r = 0; r < rows; r++) {
+    const uint64_t at = gradient->by_position ? first + r - gradient->first_bias
+                                              : plan->sweep_row[first + r] - plan->first_neuron;
+    put(step->engine, gradient->biases, at, sum[r], accumulate);
   }
 }
 
-static void bias_gradients(const bdag_step *step, const bdag_sweep_group *group,
-                           const bdag_gradient *gradient, int accumulate) {
-  const bdag_plan *plan = step->plan;
-  for (uint32_t r = 0; r < group->rows; r++) {
-    const uint32_t row = plan->sweep_row[group->first + r];
-    const double sum =
-        step->engine->kernels->row_sum(step->in_grad + row * step->row_bytes, step->lanes);
-    const uint64_t at =
-        gradient->by_position ? group->first + r - gradient->first_bias : row - plan->first_neuron;
-    put(step->engine, gradient->biases, at, sum, accumulate);
+static void derive_registered_rows(const bdag_step *step, const bdag_sweep_group *group,
+                                   uint64_t first, uint32_t rows, double *sum) {
+  for (uint32_t r = 0; r < rows; r++) {
+    const uint32_t row = step->plan->sweep_row[first + r];
+    derive_registered(step, group, row);
+    sum[r] = step->engine->kernels->row_sum(step->in_grad + row * step->row_bytes, step->lanes);
+  }
+}
+
+static void derive_known_rows(const bdag_step *step, const bdag_sweep_group *group, uint64_t first,
+                              uint32_t rows, double *sum) {
+  const bdag_engine *engine = step->engine;
+  const uint32_t *row = step->plan->sweep_row + first;
+  const bdag_derive_job job = {
+      .kind = group->activation,
+      .parameter = group->activation_parameter,
+      .row = row,
+      .rows = rows,
+      .in = kept_in(step, row[0]) != NULL ? step->in : NULL, /* of all rows of a group or none */
+      .in_row = engine->in_full ? NULL : step->plan->in_row,
+      .in_first = step->plan->first_neuron,
+      .out = step->out,
+      .out_grad = step->out_grad,
+      .in_grad = step->in_grad,
+      .row_stride = engine->tile,
+      .count = step->lanes,
+      .sum = sum,
+  };
+  engine->kernels->derive(&job);
+}
+
+/* σ′ and bias gradients of rows of a group, whose out_grad is complete. */
+static void derive_rows(const bdag_step *step, const bdag_sweep_group *group, uint64_t first,
+                        uint32_t rows, const bdag_gradient *gradient, int accumulate) {
+  const int registered = group->activation >= BDAG_ACTIVATION_REGISTERED;
+  for (uint32_t done = 0; done < rows; done += SUMMED_ROWS) {
+    const uint32_t rest = rows - done, some = rest < SUMMED_ROWS ? rest : SUMMED_ROWS;
+    double sum[SUMMED_ROWS];
+    if (registered)
+      derive_registered_rows(step, group, first + done, some, sum);
+    else
+      derive_known_rows(step, group, first + done, some, sum);
+    put_sums(step, first + done, some, sum, gradient, accumulate);
   }
 }
 
@@ -320,8 +342,8 @@ static void finish_group(const bdag_step *step, const bdag_task *task,
                          int accumulate, int pulls) {
   const uint32_t *rows = step->plan->sweep_row + group->first;
   if (!task->is_input) {
-    derive_group(step, group);
-    bias_gradients(step, group, gradient, accumulate);
+    if (group->bundles == 0)
+      derive_rows(step, group, group->first, group->rows, gradient, accumulate);
     return;
   }
   if (!pulls || step->in_grad == step->out_grad) return;
@@ -341,15 +363,18 @@ static void unbundled_group(const bdag_step *step, const bdag_sweep_group *group
 }
 
 /* What the rows of one bundle share stays in L1 from the pulls to the gradients. */
-static void bundled_group(bdag_engine *engine, const bdag_sweep_group *group, uint64_t first_tile,
-                          uint64_t tiles, const bdag_gradient *gradient, int accumulate,
-                          int pulls) {
+static void bundled_group(bdag_engine *engine, const bdag_task *task, const bdag_sweep_group *group,
+                          uint64_t first_tile, uint64_t tiles, const bdag_gradient *gradient,
+                          int accumulate, int pulls) {
   for (uint32_t i = group->bundle; i < group->bundle + group->bundles; i++) {
     const bdag_bundle *bundle = &engine->plan->bundle[i];
     prefetch_read(engine->plan->hole + bundle->hole, bundle->holes * sizeof *engine->plan->hole);
     for (uint64_t tile = first_tile; pulls && tile < first_tile + tiles; tile++) {
       const bdag_step step = step_of(engine, tile);
       pull_bundle(&step, bundle, group->from_zero);
+      if (!task->is_input)
+        derive_rows(&step, group, bundle->first, bundle->rows, gradient,
+                    accumulate || tile > first_tile);
     }
     bundle_gradients(engine, bundle, first_tile, tiles, gradient, accumulate);
   }
@@ -366,7 +391,7 @@ static void backward_rows(bdag_engine *engine, const bdag_task *task, uint64_t f
   for (uint32_t i = task->first; i < task->first + task->count; i++) {
     const bdag_sweep_group *group = &plan->sweep[i];
     if (group->bundles > 0)
-      bundled_group(engine, group, first_tile, tiles, gradient, accumulate, pulls);
+      bundled_group(engine, task, group, first_tile, tiles, gradient, accumulate, pulls);
     for (uint64_t tile = first_tile; tile < first_tile + tiles; tile++) {
       const bdag_step step = step_of(engine, tile);
       const int adds = accumulate || tile > first_tile;

@@ -23,13 +23,11 @@ static void forward_without_padding(const bdag_step *step, const bdag_block *blo
     }
     for (uint32_t p = block->first_union; p < block->first_union + block->unions; p++) {
       const bdag_union *part = &plan->union_panel[p];
-      const uint32_t *slot = plan->union_slot + part->entry, r = row - part->row;
       for (uint32_t k = 0; k < part->sources; k++) {
-        const bdag_span span = bdag_span_of(&part->ramps, part->targets, part->sources, k);
-        if (r >= span.first && r < span.end && slot[r - span.first] != 0)
-          add_term(step, target, slots_from(step->engine, plan->edge_base + slot[r - span.first]),
+        const uint32_t slot = bdag_plan_union_slot(plan, part, k, row - part->row);
+        if (slot != 0)
+          add_term(step, target, slots_from(step->engine, plan->edge_base + slot),
                    &plan->source[part->list + k], step->out);
-        slot += span.end - span.first;
       }
     }
   }

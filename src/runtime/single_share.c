@@ -219,7 +219,9 @@ static void add_all(sharing *s) {
 
 /* ---- Creation ------------------------------------------------------------------------------------ */
 
+/* Huge plans do without the steps and the slots that it needs. */
 static int is_possible(const bdag_plan *plan) {
+  if (plan->union_slot == NULL && plan->unions > 0) return 0;
   for (uint32_t i = 0; i < plan->runs; i++)
     if (plan->run[i].activation >= BDAG_ACTIVATION_REGISTERED) return 0;
   return 1;

@@ -83,13 +83,31 @@ static void compare_derivative(const bdag_kernels *kernels, uint32_t kind, long 
   seen->compared++;
 }
 
+/* One row. */
+static void derive(const bdag_kernels *kernels, uint32_t kind, double parameter, const void *in,
+                   const void *out, const void *out_grad, void *in_grad, size_t count) {
+  static const uint32_t first = 0;
+  double sum;
+  const bdag_derive_job job = {.kind = kind,
+                               .parameter = parameter,
+                               .row = &first,
+                               .rows = 1,
+                               .in = in,
+                               .out = out,
+                               .out_grad = out_grad,
+                               .in_grad = in_grad,
+                               .count = count,
+                               .sum = &sum};
+  kernels->derive(&job);
+}
+
 static void compare_chunk(const bdag_kernels *kernels, uint32_t kind, const row *in, worst *seen) {
   static row out, ones, derivative;
   const bdag_type type = kernels->type;
   const double parameter = parameter_of(kind);
   for (size_t i = 0; i < CHUNK; i++) set(type, ones.bytes, i, 1);
   kernels->activate(kind, parameter, in->bytes, out.bytes, CHUNK);
-  kernels->derive(kind, parameter, in->bytes, out.bytes, ones.bytes, derivative.bytes, CHUNK);
+  derive(kernels, kind, parameter, in->bytes, out.bytes, ones.bytes, derivative.bytes, CHUNK);
   for (size_t i = 0; i < CHUNK; i++) {
     const long double z = get(type, in->bytes, i);
     const reference expected = reference_activation(type, kind, parameter, z);
@@ -166,8 +184,8 @@ typedef struct triple {
 static void compute(const bdag_kernels *kernels, uint32_t kind, triple *rows, size_t count) {
   const double parameter = parameter_of(kind);
   kernels->activate(kind, parameter, rows->in.bytes, rows->out.bytes, count);
-  kernels->derive(kind, parameter, in_for(kind, &rows->in), rows->out.bytes, rows->out_grad.bytes,
-                  rows->in_grad.bytes, count);
+  derive(kernels, kind, parameter, in_for(kind, &rows->in), rows->out.bytes, rows->out_grad.bytes,
+         rows->in_grad.bytes, count);
 }
 
 static void copy(bdag_type type, void *to, size_t i, const void *from, size_t j) {
@@ -229,8 +247,8 @@ Test(activate, in_place) {
       compute(kernels, kind, &rows, 67);
       twice = rows;
       kernels->activate(kind, parameter, twice.in.bytes, twice.in.bytes, 67);
-      kernels->derive(kind, parameter, in_for(kind, &rows.in), twice.out.bytes,
-                      twice.out_grad.bytes, twice.out_grad.bytes, 67);
+      derive(kernels, kind, parameter, in_for(kind, &rows.in), twice.out.bytes,
+             twice.out_grad.bytes, twice.out_grad.bytes, 67);
       for (size_t s = 0; s < 67; s++) {
         cr_assert(same(kernels->type, twice.in.bytes, s, rows.out.bytes, s));
         cr_assert(same(kernels->type, twice.out_grad.bytes, s, rows.in_grad.bytes, s));
@@ -249,7 +267,7 @@ static point at(const bdag_kernels *kernels, uint32_t kind, double parameter, lo
   set(kernels->type, in.bytes, 0, z);
   set(kernels->type, grad.bytes, 0, out_grad);
   kernels->activate(kind, parameter, in.bytes, out.bytes, 1);
-  kernels->derive(kind, parameter, in_for(kind, &in), out.bytes, grad.bytes, grad.bytes, 1);
+  derive(kernels, kind, parameter, in_for(kind, &in), out.bytes, grad.bytes, grad.bytes, 1);
   return (point){get(kernels->type, out.bytes, 0), get(kernels->type, grad.bytes, 0)};
 }
 
@@ -415,4 +433,62 @@ Test(activate, row_sum) {
       cr_assert(error <= (long double)count * unit_roundoff(kernels->type) * terms, "%s, %zu: %Lg",
                 kernels_name(kernels), count, error);
     }
+}
+
+#define MANY_ROWS 9
+#define STRIDE    80
+
+typedef unsigned char row_set[MANY_ROWS * STRIDE * sizeof(double)];
+
+/* Rows in any order, `in` by number or elsewhere: each as alone, its sum that of row_sum, others untouched. */
+static void check_rows(const bdag_kernels *kernels, uint32_t kind, size_t count, int in_place,
+                       int by_number, generator *random) {
+  static _Alignas(64) row_set in, out, out_grad, in_grad, expected;
+  static const uint32_t list[] = {7, 2, 3, 5, 0, 8},
+                        elsewhere[MANY_ROWS] = {4, 9, 0, 3, 9, 2, 9, 1, 5};
+  const uint32_t rows = 1 + below(random, 6);
+  const bdag_type type = kernels->type;
+  double sum[6];
+  fill_numbers(random, type, in, MANY_ROWS * STRIDE);
+  fill_numbers(random, type, out_grad, MANY_ROWS * STRIDE);
+  fill_numbers(random, type, in_grad, MANY_ROWS * STRIDE);
+  if (in_place) memcpy(in_grad, out_grad, sizeof in_grad);
+  memcpy(expected, in_grad, sizeof in_grad);
+  const int needs_in = bdag_activation_derivative_source(kind) == BDAG_DERIVATIVE_FROM_IN;
+  for (uint32_t i = 0; i < rows; i++) {
+    const size_t at = list[i] * (size_t)STRIDE;
+    const void *z = plus(type, in, (by_number ? list[i] : elsewhere[list[i]]) * (size_t)STRIDE);
+    kernels->activate(kind, parameter_of(kind), z, plus(type, out, at), count);
+    derive(kernels, kind, parameter_of(kind), needs_in ? z : NULL, plus(type, out, at),
+           plus(type, out_grad, at), plus(type, expected, at), count);
+  }
+  const bdag_derive_job job = {.kind = kind,
+                               .parameter = parameter_of(kind),
+                               .row = list,
+                               .rows = rows,
+                               .in = needs_in ? in : NULL,
+                               .in_row = by_number ? NULL : elsewhere,
+                               .out = out,
+                               .out_grad = in_place ? in_grad : out_grad,
+                               .in_grad = in_grad,
+                               .row_stride = STRIDE,
+                               .count = count,
+                               .sum = sum};
+  kernels->derive(&job);
+  cr_assert(memcmp(in_grad, expected, sizeof in_grad) == 0, "%s: kind %u, %u rows of %zu",
+            kernels_name(kernels), kind, rows, count);
+  for (uint32_t i = 0; i < rows; i++) {
+    const double row_sum = kernels->row_sum(plus(type, in_grad, list[i] * (size_t)STRIDE), count);
+    cr_assert(same(BDAG_FLOAT64, sum, i, &row_sum, 0), "%s: kind %u, sum %u of %u",
+              kernels_name(kernels), kind, i, rows);
+  }
+}
+
+Test(activate, rows) {
+  generator random = {4};
+  for (int k = 0; kernels_at(k) != NULL; k++)
+    for (int i = 0; i < KIND_COUNT; i++)
+      for (size_t count = BDAG_ROW_QUANTUM; count <= STRIDE; count += BDAG_ROW_QUANTUM)
+        for (int form = 0; form < 4; form++)
+          check_rows(kernels_at(k), kind_at(i), count, form & 1, form >> 1, &random);
 }

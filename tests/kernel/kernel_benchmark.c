@@ -49,7 +49,20 @@ static void call_activate(bench *b) {
 }
 
 static void call_derive(bench *b) {
-  b->kernels->derive(b->kind, 1, b->in.bytes, b->out.bytes, b->grad.bytes, b->result.bytes, COUNT);
+  static const uint32_t first = 0;
+  double sum;
+  const bdag_derive_job job = {.kind = b->kind,
+                               .parameter = 1,
+                               .row = &first,
+                               .rows = 1,
+                               .in = b->in.bytes,
+                               .out = b->out.bytes,
+                               .out_grad = b->grad.bytes,
+                               .in_grad = b->result.bytes,
+                               .row_stride = COUNT,
+                               .count = COUNT,
+                               .sum = &sum};
+  b->kernels->derive(&job);
 }
 
 static void call_loss(bench *b) {
