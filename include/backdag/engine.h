@@ -184,7 +184,7 @@ BDAG_API bdag_status bdag_read_vertices(bdag_engine *engine, bdag_quantity quant
  * sample tile·tile_length on. Valid until the next pass. */
 BDAG_API bdag_status bdag_read_row(bdag_engine *engine, bdag_quantity quantity, uint32_t vertex,
                                    uint64_t tile, const void **row, uint64_t *samples);
-/* Samples a tile of this engine. */
+/* Samples a tile of this engine. Unless deterministic, it may depend on the number of threads. */
 BDAG_API uint32_t bdag_engine_tile(const bdag_engine *engine);
 /* ∂L/∂w of edges first … first+count−1 (this edge's own contribution, also when its weight is tied). */
 BDAG_API bdag_status bdag_read_weight_grad(bdag_engine *engine, uint64_t first, uint64_t count,

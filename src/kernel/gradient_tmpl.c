@@ -274,6 +274,8 @@ INLINE void sweep_with(const bdag_sweep_job *job, const int pulls, const int dot
     sweep_columns(job, t, SWEEP_VECTORS, pulls, dots, ahead);
   for (; t + SWEEP_VECTORS / 2 * LANES <= job->count; t += SWEEP_VECTORS / 2 * LANES)
     sweep_columns(job, t, SWEEP_VECTORS / 2, pulls, dots, ahead);
+  for (; SWEEP_VECTORS > 4 && t + 2 * LANES <= job->count; t += 2 * LANES)
+    sweep_columns(job, t, 2, pulls, dots, ahead);
   for (; t < job->count; t += LANES) sweep_columns(job, t, 1, pulls, dots, 0);
 }
 

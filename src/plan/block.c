@@ -15,6 +15,9 @@
 #define AHEAD         256u /* rows that are measured together; half are more than a block has, and one */
 #define SHORT_SORT    512u /* up to there faster than qsort */
 #define RUN_ROWS      32u  /* of lists: what a block's rows share stays in L1 */
+/* Levels up to so many of them are cut evenly, into runs of no fewer rows. */
+#define EVEN_RUNS      8u
+#define LEAST_RUN_ROWS 8u
 
 /* Kernel costs in cycles for 64 samples of float32 with 512-bit vectors: an edge in a list (a row read
  * and four multiply-adds); a source of a union (its row) and each of its weights. */
@@ -494,17 +497,38 @@ static void add_runs(bdag_cut *cut, bdag_block *block) {
     run->shares = (uint8_t)shares_sources(plan, run);
 }
 
+static uint32_t level_of(const bdag_plan *plan, uint32_t row) {
+  return plan->level[plan->vertex_of_row[row]];
+}
+
+/* Most rows for a run. Narrow levels are cut into an even number of like runs, so that two or four threads
+ * can have the same. */
+static uint32_t even_rows(const bdag_plan *plan, uint32_t first) {
+  const uint32_t level = level_of(plan, first), most = EVEN_RUNS * RUN_ROWS;
+  uint32_t begin = first, end = first + 1;
+  while (begin > plan->first_neuron && end - begin <= most && level_of(plan, begin - 1) == level)
+    begin--;
+  while (end < plan->rows && end - begin <= most && level_of(plan, end) == level) end++;
+  const uint32_t rows = end - begin;
+  if (rows > most || rows < 2 * LEAST_RUN_ROWS) return RUN_ROWS;
+  const uint32_t runs = (rows + 2 * RUN_ROWS - 1) / (2 * RUN_ROWS) * 2;
+  uint32_t run = (first - begin) * runs / rows;
+  while (begin + (uint64_t)(run + 1) * rows / runs <= first) run++;
+  return begin + (uint32_t)((uint64_t)(run + 1) * rows / runs) - first;
+}
+
 /* Rows of lists only, as many as belong to one run. */
 static uint32_t listed_rows(bdag_cut *cut, uint32_t first) {
   const bdag_plan *plan = cut->build->plan;
+  const uint32_t most = even_rows(plan, first);
   uint32_t rows = 1, sources;
   double cost;
-  while (rows < RUN_ROWS && first + rows < plan->rows) {
+  while (rows < most && first + rows < plan->rows) {
     const uint32_t row = first + rows;
     const bdag_row_list list = list_of(cut->build, row);
     if (cut->build->activation[row] != cut->build->activation[first]) break;
     /* a block of two levels waits for one and is waited for by the next */
-    if (plan->level[plan->vertex_of_row[row]] != plan->level[plan->vertex_of_row[first]]) break;
+    if (level_of(plan, row) != level_of(plan, first)) break;
     if (list.length > 0 && list.source[list.length - 1] >= first) break;
     uint32_t columns;
     if (find_dense(cut, row, &columns) > 0) break;

@@ -537,14 +537,17 @@ static void add_panel_tasks(bdag_backward *b, uint32_t row) {
   }
 }
 
+static uint64_t row_edges(const bdag_backward *b, uint32_t row) {
+  return b->out_length[row] + term_edges(b, row) + 8;
+}
+
 /* Edges that a task should have out of rows that do not depend on each other: some tasks for each of a
- * few threads. Where rows are cut decides their bundles and so sums: no cost or number of threads may. */
-static uint64_t rows_size(const bdag_backward *b, const uint32_t *order, uint32_t count) {
-  uint64_t edges = 0;
-  for (uint32_t i = 0; i < count; i++)
-    edges += b->out_length[order[i]] + term_edges(b, order[i]) + 8;
-  const uint64_t share = edges / ROWS_TASKS;
-  return share < LEAST_ROWS_EDGES ? LEAST_ROWS_EDGES : share < ROWS_EDGES ? share : ROWS_EDGES;
+ * few threads; in a narrow range an even number of like ones, so that two threads can have the same. Where
+ * rows are cut decides their bundles and so sums: no cost or number of threads may. */
+static uint64_t rows_size(uint64_t edges) {
+  const uint64_t share = edges / ROWS_TASKS, tasks = edges / LEAST_ROWS_EDGES;
+  if (share >= LEAST_ROWS_EDGES) return share < ROWS_EDGES ? share : ROWS_EDGES;
+  return tasks > 0 ? edges / (tasks + tasks % 2) : LEAST_ROWS_EDGES;
 }
 
 /* Rows order[0] … order[count−1] in tasks worth their cost. */
@@ -552,15 +555,17 @@ static void cut_tasks(bdag_backward *b, const uint32_t *order, uint32_t count, i
                       int is_input) {
   const int vertex = b->plan->options.granularity == BDAG_GRANULARITY_VERTEX;
   const uint32_t step = vertex ? 1 : pulls ? PULL_ROWS_STEP : BDAG_BUNDLE_ROWS;
-  const uint64_t size = rows_size(b, order, count);
+  uint64_t all = 0;
+  for (uint32_t i = 0; i < count; i++) all += row_edges(b, order[i]);
+  const uint64_t size = rows_size(all);
+  /* like tasks end at the step that is nearest */
+  const uint64_t early = size < LEAST_ROWS_EDGES * 2 && count > 0 ? all * step / count / 2 : 0;
   for (uint32_t begin = 0; begin < count && !b->failed;) {
     uint64_t edges = 0;
     uint32_t rows = 0;
-    while (begin + rows < count && (rows == 0 || rows % step != 0 || (edges < size && !vertex))) {
-      const uint32_t row = order[begin + rows];
-      edges += b->out_length[row] + term_edges(b, row) + 8;
-      rows++;
-    }
+    while (begin + rows < count &&
+           (rows == 0 || rows % step != 0 || (edges + early < size && !vertex)))
+      edges += row_edges(b, order[begin + rows++]);
     add_rows_task(b, order + begin, rows, 0, is_input);
     begin += rows;
   }

@@ -47,6 +47,8 @@ uint32_t bdag_engine_choose_copies(const bdag_engine *engine, uint64_t groups) {
 #define FOREIGN_DENSE  1.03
 #define FOREIGN_LISTS  1.7
 #define FOREIGN_STAGES 1.75
+/* A sample of a narrow tile costs more: each edge's weight and indices are read for fewer. */
+#define NARROW 1.4
 /* Of the team's costs, those of a meeting. */
 #define MEETING 0.1
 /* A team must gain that share, or the calling thread works alone. */
@@ -59,18 +61,39 @@ double bdag_team_seconds(const bdag_context *context, uint32_t threads) {
   return sleeps ? WAKE : context->costs.team;
 }
 
-void bdag_engine_estimate(bdag_engine *engine) {
-  const bdag_plan *plan = engine->plan;
-  const bdag_cost_profile *costs = &engine->context->costs;
+/* Edges that are not in panels. */
+static double listed_edges(const bdag_plan *plan) {
   uint64_t dense = 0;
   for (uint32_t p = 0; p < plan->panels; p++)
     dense += (uint64_t)plan->panel[p].sources * plan->panel[p].targets;
-  const double lists = dense < plan->edges ? (double)(plan->edges - dense) : 0;
+  return dense < plan->edges ? (double)(plan->edges - dense) : 0;
+}
+
+/* Bundles and segments lose too much by short rows. */
+static uint64_t swept_edges(const bdag_plan *plan) {
+  uint64_t edges = 0;
+  for (uint32_t i = 0; i < plan->sweeps; i++)
+    if (plan->sweep[i].bundles == 0 && !plan->sweep[i].continues) edges += plan->sweep[i].slots;
+  return edges;
+}
+
+int bdag_engine_narrows(const bdag_engine *engine) {
+  const bdag_plan *plan = engine->plan;
+  return swept_edges(plan) * 2 > plan->edges &&
+         bdag_context_at_once(engine->context, engine->options.threads) > 1 &&
+         plan->edges * engine->options.max_batch >= bdag_costs_serial_work(engine->context);
+}
+
+void bdag_engine_estimate(bdag_engine *engine) {
+  const bdag_plan *plan = engine->plan;
+  const bdag_cost_profile *costs = &engine->context->costs;
+  const double lists = listed_edges(plan), dense = (double)plan->edges - lists;
+  const double list = engine->tile <= BDAG_NARROW_TILE ? NARROW : 1;
   const double samples = engine->tile * (engine->element / (double)sizeof(float));
   engine->tile_seconds[0] =
-      2 * samples * ((double)dense * costs->dense_forward + lists * costs->list_forward);
+      2 * samples * (dense * costs->dense_forward + list * lists * costs->list_forward);
   engine->tile_seconds[1] =
-      4 * samples * ((double)dense * costs->dense_backward + lists * costs->list_backward);
+      4 * samples * (dense * costs->dense_backward + list * lists * costs->list_backward);
   const double listed = lists / (double)(plan->edges + 1);
   engine->foreign = FOREIGN_DENSE + listed * (FOREIGN_LISTS - FOREIGN_DENSE);
   engine->mostly_lists = listed > 0.5;

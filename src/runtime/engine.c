@@ -155,11 +155,19 @@ static void fill_constants(bdag_engine *engine) {
   }
 }
 
+/* Narrow tiles where one for each thread is quicker than rows that go to and fro between them; in
+ * deterministic mode no number of threads may decide. */
 static uint32_t choose_tile(const bdag_engine *engine) {
+  const bdag_engine_options *options = &engine->options;
   if (engine->plan->tile != 0) return engine->plan->tile;
   const uint64_t needed =
       (engine->options.max_batch + BDAG_ROW_QUANTUM - 1) / BDAG_ROW_QUANTUM * BDAG_ROW_QUANTUM;
-  return needed < TILE ? (uint32_t)needed : TILE;
+  const uint32_t usual = needed < TILE ? (uint32_t)needed : TILE;
+  const int by_tiles = options->axis == BDAG_AXIS_TILES || options->axis == BDAG_AXIS_AUTO;
+  if (options->threads == 1 || options->deterministic || !by_tiles || usual <= BDAG_NARROW_TILE ||
+      options->max_batch > usual || !bdag_engine_narrows(engine))
+    return usual;
+  return BDAG_NARROW_TILE;
 }
 
 /* As many tiles as have their rows that are needed at once in so many bytes. */

@@ -156,6 +156,10 @@ void *bdag_engine_scratch(const bdag_engine *engine);
 double bdag_team_seconds(const bdag_context *context, uint32_t threads);
 /* What the choice of the axis needs to know of the plan and the machine. */
 void bdag_engine_estimate(bdag_engine *engine);
+/* Samples of a narrow tile, and whether tiles of so many, one a thread, are worth it for a batch that
+ * otherwise is one tile. */
+#define BDAG_NARROW_TILE 32u
+int bdag_engine_narrows(const bdag_engine *engine);
 /* Shares tasks out once and for all where that is quicker than to balance them. Returns 0, −1 when out of
  * memory. */
 int bdag_engine_share_tasks(bdag_engine *engine);
