@@ -182,8 +182,9 @@ static uint32_t dense_rows(bdag_cut *cut, uint32_t first, int *same) {
   uint32_t rows = 1;
   while (first + rows < plan->rows && rows < PANEL_TARGETS) {
     const bdag_row_list list = list_of(cut->build, first + rows);
-    uint32_t common = 0, own = 0;
-    for (uint32_t k = 0; k < list.length; k++) {
+    const int equal = have_equal_sources(&list, &core);
+    uint32_t common = equal ? core.length : 0, own = 0;
+    for (uint32_t k = 0; k < list.length && !equal; k++) {
       common += cut->stamp[list.source[k]] == mark;
       own += list.source[k] >= first;
     }
@@ -193,7 +194,6 @@ static uint32_t dense_rows(bdag_cut *cut, uint32_t first, int *same) {
         common < PANEL_OVERLAP * core.length || common < PANEL_OVERLAP * (list.length - own) ||
         own_edges * 12 > cells)
       break;
-    const int equal = have_equal_sources(&list, &core);
     if (!equal && *same && rows >= PANEL_STEP &&
         plan->options.amalgamation != BDAG_AMALGAMATE_FORCED)
       break;
@@ -201,6 +201,17 @@ static uint32_t dense_rows(bdag_cut *cut, uint32_t first, int *same) {
     rows++;
   }
   return rows;
+}
+
+/* The sources of a row that are of lower levels, ascending; returns their number. */
+static uint32_t take_columns(bdag_cut *cut, uint32_t row) {
+  const bdag_plan *plan = cut->build->plan;
+  const uint32_t level_row = cut->build->row_of_level[plan->level[plan->vertex_of_row[row]]];
+  const bdag_row_list list = list_of(cut->build, row);
+  uint32_t kept = 0;
+  for (uint32_t k = 0; k < list.length; k++)
+    if (list.source[k] < level_row && !is_parallel(&list, k)) cut->column[kept++] = list.source[k];
+  return kept;
 }
 
 /* Sources that at least a quarter of the rows read, ascending; returns their number. `entries` counts the
@@ -279,6 +290,15 @@ static void prefetch_slots(const bdag_build *build, uint32_t row) {
   for (uint32_t k = 0; k < list.length; k++) bdag_prefetch_slot(build, list.edge[k]);
 }
 
+/* Edges of a row that reads just the panel's sources. */
+static void place_row(bdag_build *build, const bdag_panel *panel, uint32_t target, uint32_t *edge) {
+  uint32_t slot = (uint32_t)panel->slot + target;
+  for (uint32_t k = 0; k < panel->sources; k++, slot += panel->step) {
+    bdag_set_slot(build, edge[k], slot);
+    edge[k] = BDAG_NO_SLOT;
+  }
+}
+
 static void add_panel(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t columns) {
   bdag_plan *plan = cut->build->plan;
   if (grow(cut, &plan->panel, &cut->panel_capacity, plan->panels, 1, sizeof *plan->panel) ||
@@ -303,6 +323,12 @@ static void add_panel(bdag_cut *cut, uint32_t first, uint32_t rows, uint32_t col
   for (uint32_t r = 0; r < rows; r++) {
     const bdag_row_list list = list_of(cut->build, first + r);
     prefetch_slots(cut->build, first + r + 1);
+    if (list.length == columns &&
+        memcmp(list.source, cut->column, columns * sizeof *list.source) == 0) {
+      place_row(cut->build, &panel, r, list.edge);
+      placed += columns;
+      continue;
+    }
     for (uint32_t k = 0; k < list.length; k++) {
       const uint32_t source = list.source[k];
       if (cut->stamp[source] != mark || is_parallel(&list, k)) continue;
@@ -334,12 +360,16 @@ static uint32_t find_dense(bdag_cut *cut, uint32_t first, uint32_t *columns) {
   int same;
   const uint32_t rows = dense_rows(cut, first, &same);
   if (rows < (same ? 4 : PANEL_STEP) && !(forced && rows > 1)) return 0;
+  if (same) {
+    *columns = take_columns(cut, first);
+    return *columns >= (rows >= NARROW_ROWS ? 2 : 4) || (forced && *columns > 0) ? rows : 0;
+  }
   uint32_t sources;
   double cost;
   union_rows(cut, first, &sources, &cost);
   uint64_t entries;
   *columns = find_columns(cut, first, rows, &entries);
-  if (*columns < (same && rows >= NARROW_ROWS ? 2 : 4) && !(forced && *columns > 0)) return 0;
+  if (*columns < 4 && !(forced && *columns > 0)) return 0;
   bdag_sort_numbers(cut->column, *columns);
   if (!forced &&
       (double)entries < least_share(cut, *columns, cost < COST_UNITED) * rows * *columns) {

@@ -98,8 +98,12 @@ static int is_placed(const bdag_plan *plan, uint64_t parameter) {
 static bdag_status number_unused(bdag_build *build, bdag_error *error) {
   bdag_plan *plan = build->plan;
   plan->state_count = plan->slot_count;
-  for (uint64_t p = 0; p < plan->network_parameters && !build->failed; p++)
+  uint64_t p = 0;
+  for (; p < plan->network_parameters && !build->failed && plan->state_of_parameter == NULL; p++)
     if (!is_placed(plan, p)) bdag_place_parameter(build, p, (uint32_t)plan->state_count++);
+  for (uint32_t *slot = plan->state_of_parameter; p < plan->network_parameters && !build->failed;
+       p++)
+    if (slot[p] == BDAG_NO_SLOT) slot[p] = (uint32_t)plan->state_count++;
   if (build->failed) return bdag_fail_memory(error);
   if (plan->state_count < UINT32_MAX) return BDAG_OK;
   return bdag_fail(error, BDAG_ERROR_LIMIT,
