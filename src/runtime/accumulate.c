@@ -16,6 +16,8 @@
 /* A thread may be ahead of the one before it by so much. */
 #define AHEAD_ROOM (UINT64_C(2) << 20)
 #define LINE       64u
+/* Shorter stretches go to and fro between caches, longer ones leave some threads with more to do. */
+#define STRETCH_BYTES (UINT64_C(256) << 10)
 
 /* ---- Slots of a task ----------------------------------------------------------------------------- */
 
@@ -82,22 +84,33 @@ static void add_part(bdag_engine *engine, const bdag_part *part) {
   bdag_trace_end(engine, begin, BDAG_TRACE_REDUCE, BDAG_NO_TASK, 0, 0, 0);
 }
 
-/* The group is in the gradient: after the last one weights may take a step; others have their turn. */
+/* The part is in the gradient: after the last one weights may take a step; others have their turn. */
 static void end_turn(bdag_engine *engine, const bdag_part *part) {
-  if (engine->descent.wanted && part->group + 1 == engine->pass_groups) {
+  if (engine->descent.wanted && part->turn + 1 == engine->pass_groups) {
     const bdag_extent extent = extent_of(engine->plan, &engine->plan->backward_task[part->task]);
     bdag_descend_slots(engine, extent.first, extent.count, engine->descent.decay);
   }
   /* release: the gradient up to this group, for has_turn */
   if (engine->parts.turns)
-    atomic_store_explicit(&engine->parts.turn[part->task], part->group + 1, memory_order_release);
+    atomic_store_explicit(&engine->parts.turn[part->task], part->turn + 1, memory_order_release);
 }
 
 /* ---- Turns --------------------------------------------------------------------------------------- */
 
-static int has_turn(const bdag_engine *engine, uint32_t task, uint32_t group) {
+/* Who comes later has more to do: it adds, and fetches what another core wrote. So each thread comes first in
+ * some stretches. Where sums may not depend on the number of threads, it is always the first group. */
+static uint32_t turn_of(const bdag_engine *engine, uint64_t first_slot, uint32_t group) {
+  const uint32_t threads = engine->pass_threads;
+  if (!engine->parts.rotates) return group;
+  const uint32_t round = group / threads * threads, rest = engine->pass_groups - round;
+  const uint32_t at_once = rest < threads ? rest : threads;
+  const uint64_t stretch = first_slot * engine->element / engine->parts.stretch;
+  return round + (uint32_t)((group - round + stretch) % at_once);
+}
+
+static int has_turn(const bdag_engine *engine, uint32_t task, uint32_t turn) {
   /* acquire: what the groups before have added, by end_turn */
-  return atomic_load_explicit(&engine->parts.turn[task], memory_order_acquire) == group;
+  return atomic_load_explicit(&engine->parts.turn[task], memory_order_acquire) == turn;
 }
 
 static bdag_part *oldest(const bdag_engine *engine, size_t worker) {
@@ -109,7 +122,7 @@ static void settle(bdag_engine *engine, size_t worker) {
   bdag_part_queue *queue = &engine->parts.queue[worker];
   while (queue->count > 0) {
     const bdag_part *part = oldest(engine, worker);
-    if (!has_turn(engine, part->task, part->group)) return;
+    if (!has_turn(engine, part->task, part->turn)) return;
     add_part(engine, part);
     end_turn(engine, part);
     queue->first = (queue->first + 1) % BDAG_MOST_WAITING;
@@ -118,9 +131,9 @@ static void settle(bdag_engine *engine, size_t worker) {
 }
 
 /* For threads before this one. Returns 0 once the pass has failed. */
-static int wait(bdag_engine *engine, uint32_t *turn) {
+static int wait(bdag_engine *engine, uint32_t *times) {
   if (bdag_engine_failed(engine)) return 0;
-  if ((*turn)++ < engine->patience)
+  if ((*times)++ < engine->patience)
     bdag_relax();
   else
     sched_yield();
@@ -130,9 +143,9 @@ static int wait(bdag_engine *engine, uint32_t *turn) {
 /* Adds what waits down to `count` parts. */
 static void settle_down_to(bdag_engine *engine, size_t worker, uint32_t count) {
   bdag_part_queue *queue = &engine->parts.queue[worker];
-  uint32_t turn = 0;
+  uint32_t times = 0;
   for (settle(engine, worker); queue->count > count; settle(engine, worker))
-    if (!wait(engine, &turn)) queue->count = 0;
+    if (!wait(engine, &times)) queue->count = 0;
 }
 
 /* Where a part of that size fits behind those that wait, SIZE_MAX: nowhere yet. */
@@ -164,24 +177,25 @@ static bdag_gradient whole_gradient(const bdag_engine *engine) {
                          .biases = engine->gradient + engine->plan->bias_slot * engine->element};
 }
 
-static void wait_for_turn(bdag_engine *engine, uint32_t task, uint32_t group) {
+static void wait_for_turn(bdag_engine *engine, uint32_t task, uint32_t turn) {
   settle_down_to(engine, bdag_engine_worker(engine), 0);
-  for (uint32_t turn = 0; !has_turn(engine, task, group);)
-    if (!wait(engine, &turn)) return;
+  for (uint32_t times = 0; !has_turn(engine, task, turn);)
+    if (!wait(engine, &times)) return;
 }
 
 bdag_part bdag_part_begin(bdag_engine *engine, uint32_t task, uint32_t group) {
   const bdag_parts *parts = &engine->parts;
-  bdag_part part = {.task = task,
-                    .group = group,
-                    .to = whole_gradient(engine),
-                    .accumulate = group > 0 || engine->accumulate};
-  if (!parts->apart || group == 0) return part;
   const bdag_extent extent = extent_of(engine->plan, &engine->plan->backward_task[task]);
+  const uint32_t turn = turn_of(engine, extent.first, group);
+  bdag_part part = {.task = task,
+                    .turn = turn,
+                    .to = whole_gradient(engine),
+                    .accumulate = turn > 0 || engine->accumulate};
+  if (!parts->apart || turn == 0) return part;
   const size_t size = bytes_of(engine, &extent), worker = bdag_engine_worker(engine);
   if (size == 0) return part;
   if (size > parts->room) {
-    if (parts->turns) wait_for_turn(engine, task, group);
+    if (parts->turns) wait_for_turn(engine, task, turn);
     return part;
   }
   part.size = size;
@@ -218,6 +232,7 @@ void bdag_parts_finish(bdag_engine *engine) {
 void bdag_parts_prepare(bdag_engine *engine, int at_once) {
   bdag_parts *parts = &engine->parts;
   parts->turns = at_once && engine->pass_groups > 1;
+  parts->rotates = parts->turns && !engine->options.deterministic;
   parts->apart = engine->pass_groups > 1 && (at_once || engine->options.deterministic);
   if (!parts->turns) return;
   for (uint32_t t = 0; t < engine->plan->backward_tasks; t++)
@@ -249,6 +264,7 @@ int bdag_parts_create(bdag_engine *engine) {
   const bdag_context *context = engine->context;
   const uint64_t threads = options->threads, tasks = engine->plan->backward_tasks;
   const uint64_t waiting = at_once ? threads * BDAG_MOST_WAITING : 0;
+  parts->stretch = STRETCH_BYTES;
   parts->room = choose_room(engine, at_once);
   engine->bytes += threads * (parts->room + sizeof *parts->queue) +
                    waiting * sizeof *parts->waiting + tasks * sizeof *parts->turn;

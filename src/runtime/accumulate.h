@@ -1,5 +1,5 @@
 /* How the gradient becomes a sum over groups of tiles. Each backward task has slots of its own; the groups
- * add to them in the order of their numbers, whoever computes what when. A group whose turn has not come
+ * add to them in a fixed order, whoever computes what when. A group whose turn has not come
  * leaves its part of a task in a buffer of its thread, and adds it later. Floor 3. */
 #ifndef BDAG_RUNTIME_ACCUMULATE_H
 #define BDAG_RUNTIME_ACCUMULATE_H
@@ -22,7 +22,7 @@ typedef struct bdag_gradient {
 
 /* A task's gradient for one group. */
 typedef struct bdag_part {
-  uint32_t task, group;
+  uint32_t task, turn; /* turn: groups that come before */
   bdag_gradient to;
   int accumulate; /* something is there already */
   size_t offset, size;
@@ -36,11 +36,13 @@ typedef struct bdag_part_queue {
 
 typedef struct bdag_parts {
   size_t room;            /* bytes of a thread's buffer; larger tasks wait for their turn first */
+  size_t stretch;         /* bytes of the gradient that have the same group first */
   char *bytes;            /* [threads][room] */
   bdag_part *waiting;     /* [threads][BDAG_MOST_WAITING] */
   bdag_part_queue *queue; /* [threads] */
   _Atomic uint32_t *turn; /* [backward tasks] groups that are in the gradient */
   int apart, turns; /* in this pass: groups but the first compute in buffers; several at a time */
+  int rotates;      /* which of those comes first changes */
 } bdag_parts;
 #define BDAG_MOST_WAITING 256u
 
@@ -48,7 +50,8 @@ typedef struct bdag_parts {
 int bdag_parts_create(struct bdag_engine *engine);
 void bdag_parts_destroy(struct bdag_engine *engine);
 
-/* Before the team of a pass begins. `at_once`: groups run at the same time, group g on one thread from the
+/* The order is that of the groups' numbers; but groups that the threads run side by side in a pass that is
+ * not deterministic take turns in being first. Before the team of a pass begins. `at_once`: groups run at the same time, group g on one thread from the
  * first task to the last, and each thread takes its groups in ascending order. Otherwise the caller sees
  * to it that the groups of a task follow each other. */
 void bdag_parts_prepare(struct bdag_engine *engine, int at_once);

@@ -277,6 +277,7 @@ static void backward_by_tiles(bdag_engine *engine, bdag_worker worker, const voi
   /* where rows are, and so who may run at once, was laid out for all threads */
   const bdag_worker alone = {worker.number == 0 ? 0 : engine->pass_groups, 1};
   const bdag_worker takes = worker.team < engine->pass_threads ? alone : worker;
+  if (takes.team == 1 && takes.number == 0) engine->parts.rotates = 0;
   for (uint32_t g = takes.number; g < engine->pass_groups; g += takes.team)
     backward_group(engine, g, argument);
   bdag_parts_finish(engine);

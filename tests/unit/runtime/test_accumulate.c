@@ -72,6 +72,30 @@ Test(accumulate, without_room_in_turn) {
   }
 }
 
+/* Also with fewer threads than were asked for. */
+Test(accumulate, passes_repeat_themselves) {
+  for (uint32_t threads = 2; threads <= 5; threads++)
+    for (size_t room = 0; room <= 4096; room = room * 2 + 256) {
+      const trace_wish wish = {.threads = threads,
+                               .axis = BDAG_AXIS_TILES,
+                               .batch = 1500,
+                               .granularity = BDAG_GRANULARITY_VERTEX};
+      trace_fixture f;
+      fixture_random(&f, &wish);
+      f.engine->parts.room = room;
+      f.engine->parts.stretch = 100;
+      char *first = gradient_after_step(&f);
+      for (int i = 0; i < TIMES / 5; i++) {
+        char *found = gradient_after_step(&f);
+        cr_assert(memcmp(found, first, gradient_bytes(&f)) == 0, "%u threads, %zu bytes", threads,
+                  room);
+        free(found);
+      }
+      free(first);
+      fixture_release(&f);
+    }
+}
+
 Test(accumulate, groups_are_even) {
   trace_fixture f;
   const trace_wish wish = {.threads = 3, .axis = BDAG_AXIS_TILES, .batch = 3000};
