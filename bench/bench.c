@@ -103,7 +103,10 @@ static int run_verb(int argc, char **argv) {
       "share "
       "of the bandwidth of the level that holds them (above 100: a part stayed nearer), b/f "
       "backward over forward, flop its flop "
-      "bound, memory of plan and engine.",
+      "bound, memory of plan and engine. With one thread, where nearly all edges are irregular: "
+      "rows, "
+      "one an edge, as bytes a second, and their share of what gathering these rows in this order "
+      "takes, with a row written a target, nothing computed and the best prefetching.",
       1.5, bench_run_cases);
 }
 

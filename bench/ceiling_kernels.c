@@ -3,8 +3,35 @@
 
 enum { CHAINS = 12, ROW = 256 };
 
+/* A quarter of a row, in the widest vectors of the target. */
+typedef uint64_t quarter __attribute__((vector_size(ROW / 4)));
+
+#define GATHER_LIST(name, attribute)                                                               \
+  attribute static void name(void *memory, const uint32_t *index, size_t count, size_t first,      \
+                             size_t targets, size_t ahead) {                                       \
+    char *rows = memory;                                                                           \
+    size_t i = 0;                                                                                  \
+    for (size_t r = 0; r < targets; r++) {                                                         \
+      quarter a = {0}, b = a, c = a, d = a;                                                        \
+      for (const size_t end = count * (r + 1) / targets; i < end; i++) {                           \
+        if (ahead > 0)                                                                             \
+          for (size_t line = 0; line < ROW; line += 64)                                            \
+            __builtin_prefetch(rows + (size_t)index[i + ahead] * ROW + line);                      \
+        const quarter *row = (const quarter *)(rows + (size_t)index[i] * ROW);                     \
+        a |= row[0], b |= row[1], c |= row[2], d |= row[3];                                        \
+      }                                                                                            \
+      quarter *to = (quarter *)(rows + (first + r) * ROW);                                         \
+      to[0] = a, to[1] = b, to[2] = c, to[3] = d;                                                  \
+    }                                                                                              \
+  }
+
+GATHER_LIST(gather_list_plain, )
+
 #if defined(__x86_64__)
 #include <immintrin.h>
+
+GATHER_LIST(gather_list_avx2, __attribute__((target("avx2"))))
+GATHER_LIST(gather_list_avx512, __attribute__((target("avx512f"))))
 
 #define FMA_LOOP(name, isa_name, vector, set, fma, lanes)                                          \
   __attribute__((target(isa_name))) static double name(uint64_t rounds) {                          \
@@ -166,13 +193,13 @@ static uint64_t gather_plain(const void *memory, const uint32_t *index, size_t c
 }
 
 const bench_ceiling_kernels *bench_ceiling_kernels_get(void) {
-  static const bench_ceiling_kernels plain = {"plain", fma32_plain, fma64_plain, read_plain,
-                                              gather_plain};
+  static const bench_ceiling_kernels plain = {"plain",    fma32_plain,  fma64_plain,
+                                              read_plain, gather_plain, gather_list_plain};
 #if defined(__x86_64__)
-  static const bench_ceiling_kernels avx2 = {"avx2", fma32_avx2, fma64_avx2, read_avx2,
-                                             gather_avx2};
-  static const bench_ceiling_kernels avx512 = {"avx512", fma32_avx512, fma64_avx512, read_avx512,
-                                               gather_avx512};
+  static const bench_ceiling_kernels avx2 = {"avx2",    fma32_avx2,  fma64_avx2,
+                                             read_avx2, gather_avx2, gather_list_avx2};
+  static const bench_ceiling_kernels avx512 = {"avx512",    fma32_avx512,  fma64_avx512,
+                                               read_avx512, gather_avx512, gather_list_avx512};
   if (__builtin_cpu_supports("avx512f")) return &avx512;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &avx2;
 #endif

@@ -15,6 +15,10 @@ typedef struct bench_ceiling_kernels {
   /* Reads rows[index[i]] of 256 bytes, each prefetched `ahead` rows before (0: not at all);
    * index has `count` + `ahead` entries. */
   uint64_t (*gather)(const void *memory, const uint32_t *index, size_t count, size_t ahead);
+  /* The same with a result in memory, as a pass has: rows first … first+targets−1 become the or of about
+   * `count` / `targets` rows each (target i of those up to index count·(i+1)/targets). */
+  void (*gather_list)(void *memory, const uint32_t *index, size_t count, size_t first,
+                      size_t targets, size_t ahead);
 } bench_ceiling_kernels;
 
 /* The best for this processor. */

@@ -74,6 +74,11 @@ void bench_table_row(FILE *stream, const bench_row *row) {
           slash != NULL ? slash + 1 : row->name, row->phase, batch, row->threads, time, iqr,
           timed && bench_is_noisy(&s) ? '!' : ' ', rate, flops, peak, bytes, share, ratio, bound,
           row->memory > 0 ? memory : "-");
+  if (timed && row->row_bandwidth > 0.0)
+    fprintf(stream,
+            "  rows: %.0f GB/s, %.0f %% of the %.0f GB/s at which they alone are gathered\n",
+            1e-9 * row->row_bytes / s.median,
+            100.0 * row->row_bytes / s.median / row->row_bandwidth, 1e-9 * row->row_bandwidth);
   if (row->note[0] != '\0')
     fprintf(stream, "  %s: %.86s\n", row->valid ? "note" : "INVALID", row->note);
 }
@@ -117,6 +122,8 @@ json_t *bench_row_json(const bench_row *row) {
   json_object_set_new(json, "level", row->level != NULL ? json_string(row->level) : json_null());
   json_object_set_new(json, "bandwidth", number_or_null(row->bandwidth));
   json_object_set_new(json, "row_bytes", number_or_null(row->row_bytes));
+  if (row->row_bandwidth > 0.0)
+    json_object_set_new(json, "row_bandwidth", json_real(row->row_bandwidth));
   json_object_set_new(json, "backward_forward", number_or_null(row->backward_forward));
   json_object_set_new(json, "bound", number_or_null(row->bound));
   json_object_set_new(json, "memory", json_integer((json_int_t)row->memory));

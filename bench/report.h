@@ -24,10 +24,11 @@ typedef struct bench_row {
   double pace; /* median of bench_pace beside it; 0: not taken */
   /* What one repetition does; 0: has no meaning for this phase. */
   double edge_samples, flops, bytes;
-  double peak;                    /* flop/s of these threads */
-  const char *level;              /* that holds the bytes */
-  double bandwidth;               /* bytes/s of that level */
-  double row_bytes;               /* if every edge reads its source's row: rows out of caches */
+  double peak;          /* flop/s of these threads */
+  const char *level;    /* that holds the bytes */
+  double bandwidth;     /* bytes/s of that level */
+  double row_bytes;     /* if every edge reads its source's row: rows out of caches */
+  double row_bandwidth; /* bytes/s at which such rows alone are gathered; 0: not measured */
   double backward_forward, bound; /* 0: not a backward row */
   uint64_t memory;                /* bytes of plans, engines and gradients */
   int valid;                      /* 0: `note` says why not */

@@ -1,9 +1,11 @@
 /* Cases × batches × threads; the phases of each combination are measured interleaved. */
 #include "run_cases.h"
 
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "list_gather.h"
 #include "pin.h"
 #include "verify.h"
 
@@ -74,6 +76,7 @@ void bench_row_describe(bench_row *row, const bench_subject *s, bench_phase phas
   row->flops = useful_flops(s, phase);
   row->bytes = least_bytes(s, phase);
   row->row_bytes = row->edge_samples * (double)size;
+  row->row_bandwidth = phase == BENCH_FORWARD || phase == BENCH_BACKWARD ? s->list_bandwidth : 0.0;
   row->memory = s->plan_bytes + s->engine_bytes;
   if (!is_pass || machine->ceilings.threads == 0) return;
   const bench_ceilings *ceilings = &machine->ceilings;
@@ -297,6 +300,11 @@ static void run_passes(run_state *state, bench_subject *subject, uint32_t phases
     emit_invalid(state, subject, phases & ~forward, note);
     return;
   }
+  if (threads == 1 && batch >= 64 && subject->member_count == 1)
+    subject->list_bandwidth =
+        fmax(subject->list_bandwidth, bench_list_gather(subject->member[0].plan, 0.02));
+  else
+    subject->list_bandwidth = 0.0;
   measure_phases(state, subject, phases);
 }
 

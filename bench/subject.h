@@ -34,8 +34,9 @@ typedef struct bench_subject {
   /* Sums over the members. */
   uint64_t vertices, edges, weight_edges, out_edges;
   uint64_t engine_bytes, plan_bytes;
-  double loss;        /* of the last backward pass, summed over the members */
-  bdag_status status; /* of the last failure */
+  double list_bandwidth; /* the best of bench_list_gather, 0: not measured */
+  double loss;           /* of the last backward pass, summed over the members */
+  bdag_status status;    /* of the last failure */
   bdag_error error;
 } bench_subject;
 

@@ -204,12 +204,60 @@ INLINE void store_sums(const bdag_sweep_job *job, bdag_waiting *waiting, const i
   waiting->waiting = 0;
 }
 
+/* Entries of one source row: successor[e] with weight[e]; the row of ahead[e] is asked for if `asks`. */
+typedef struct bdag_entries_of_row {
+  const char *in_grad;
+  size_t stride; /* bytes */
+  const uint32_t *successor, *ahead;
+  const real *weight;
+  uint64_t count;
+} bdag_entries_of_row;
+
+INLINE void sweep_entries(const bdag_sweep_job *job, bdag_waiting *waiting,
+                          const bdag_entries_of_row *of, const vec *out, vec *sum,
+                          const int vectors, const int pulls, const int dots, const int asks,
+                          const int accumulate) {
+  /* local: a stored vector could be any field as far as the compiler knows */
+  const char *in_grad = of->in_grad;
+  const uint32_t *successor = of->successor, *ahead = of->ahead;
+  const real *weight = of->weight;
+  const size_t stride = of->stride;
+  const uint64_t count = of->count;
+  KEEP_ADDRESS(in_grad);
+  KEEP_ADDRESS(successor);
+  KEEP_ADDRESS(weight);
+  if (asks) KEEP_ADDRESS(ahead);
+  size_t waits = waiting->waiting;
+  for (uint64_t e = 0; e < count; e++) {
+    if (asks) {
+      const char *next = in_grad + ahead[e] * stride;
+      for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
+        __builtin_prefetch(next + byte, 0, 3);
+    }
+    const real *row = (const real *)(in_grad + successor[e] * stride);
+    const vec w = vec_set1(weight[e]);
+    vec dot[2];
+    for (int j = 0; j < vectors; j++) {
+      vec g = vec_loadu(row + j * LANES);
+      if (pulls && dots) KEEP(g);
+      if (pulls) sum[j] = vec_fma(w, g, sum[j]);
+      if (dots) dot[j & 1] = j < 2 ? vec_mul(out[j], g) : vec_fma(out[j], g, dot[j & 1]);
+    }
+    if (!dots) continue;
+    waiting->dot[waits++] = vectors > 1 ? vec_add(dot[0], dot[1]) : dot[0];
+    if (waits < LANES) continue;
+    waiting->waiting = waits;
+    store_sums(job, waiting, accumulate);
+    waits = 0;
+  }
+  waiting->waiting = waits;
+}
+
 /* One source row against its successors, `vectors` wide. */
 INLINE void sweep_row(const bdag_sweep_job *job, bdag_waiting *waiting, uint32_t i, size_t t,
                       const int vectors, const int pulls, const int dots, const int ahead,
                       const int accumulate) {
   const size_t at = job->row[i] * job->row_stride + t;
-  const real *in_grad = (const real *)job->in_grad + t;
   vec out[SWEEP_VECTORS], sum[SWEEP_VECTORS];
   if (i + ROWS_AHEAD < job->row_limit) {
     const size_t next = job->row[i + ROWS_AHEAD] * job->row_stride + t;
@@ -222,35 +270,20 @@ INLINE void sweep_row(const bdag_sweep_job *job, bdag_waiting *waiting, uint32_t
   for (int j = 0; j < vectors; j++) out[j] = vec_loadu((const real *)job->out + at + j * LANES);
   for (int j = 0; pulls && j < vectors; j++)
     sum[j] = job->from_zero ? vec_zero() : vec_loadu((const real *)job->out_grad + at + j * LANES);
-  /* local: a stored vector could be any field of the job as far as the compiler knows */
-  const size_t stride = job->row_stride;
-  const uint32_t *successor = job->successor;
-  const real *weight = (const real *)job->weights + (job->offset[i] - job->offset[0]);
-  const uint64_t end = job->offset[i + 1], limit = job->limit, distance = job->ahead;
-  size_t waits = waiting->waiting;
-  for (uint64_t e = job->offset[i]; e < end; e++) {
-    if (ahead && e + distance < limit) {
-      const real *next = in_grad + successor[e + distance] * stride;
-      for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
-        __builtin_prefetch((const char *)next + byte, 0, 3);
-    }
-    const real *row = in_grad + successor[e] * stride;
-    const vec w = vec_set1(*weight++);
-    vec dot[2] = {vec_zero(), vec_zero()};
-    for (int j = 0; j < vectors; j++) {
-      vec g = vec_loadu(row + j * LANES);
-      if (pulls && dots) KEEP(g);
-      if (pulls) sum[j] = vec_fma(w, g, sum[j]);
-      if (dots) dot[j & 1] = vec_fma(out[j], g, dot[j & 1]);
-    }
-    if (!dots) continue;
-    waiting->dot[waits++] = vectors > 1 ? vec_add(dot[0], dot[1]) : dot[0];
-    if (waits < LANES) continue;
-    waiting->waiting = waits;
-    store_sums(job, waiting, accumulate);
-    waits = 0;
-  }
-  waiting->waiting = waits;
+  const uint64_t first = job->offset[i], end = job->offset[i + 1];
+  const int asks = ahead && end + job->ahead <= job->limit;
+  const bdag_entries_of_row of = {
+      .in_grad = (const char *)((const real *)job->in_grad + t),
+      .stride = job->row_stride * sizeof(real),
+      .successor = job->successor + first,
+      .ahead = asks ? job->successor + first + job->ahead : NULL,
+      .weight = (const real *)job->weights + (first - job->offset[0]),
+      .count = end - first,
+  };
+  if (asks)
+    sweep_entries(job, waiting, &of, out, sum, vectors, pulls, dots, 1, accumulate);
+  else
+    sweep_entries(job, waiting, &of, out, sum, vectors, pulls, dots, 0, accumulate);
   for (int j = 0; pulls && j < vectors; j++)
     vec_storeu((real *)job->out_grad + at + j * LANES, sum[j]);
 }
@@ -258,7 +291,10 @@ INLINE void sweep_row(const bdag_sweep_job *job, bdag_waiting *waiting, uint32_t
 INLINE void sweep_columns(const bdag_sweep_job *job, size_t t, const int vectors, const int pulls,
                           const int dots, const int ahead) {
   const int accumulate = t > 0 || job->accumulate;
-  bdag_waiting waiting = {.first = job->offset[0], .waiting = 0};
+  bdag_waiting
+      waiting; /* the sums themselves are not set: clearing them costs more than a short job */
+  waiting.first = job->offset[0];
+  waiting.waiting = 0;
   for (uint32_t i = 0; i < job->rows; i++)
     sweep_row(job, &waiting, i, t, vectors, pulls, dots, ahead, accumulate);
   if (waiting.waiting > 0) {

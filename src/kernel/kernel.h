@@ -112,6 +112,10 @@ typedef struct bdag_list_job {
   uint64_t limit;
   uint32_t
       segment; /* list_segments: so many source rows at a time, ≥ 1; nothing is asked for ahead */
+  /* list: rows become σ of the sums, which go to `in` too (rows as of `target`) if that is not NULL */
+  uint32_t activation;
+  double parameter;
+  void *in;
 } bdag_list_job;
 
 /* One sample: rows are single numbers and vectors run over targets instead of samples. A pass is a list of

@@ -272,32 +272,46 @@ void NAME(union_panel)(const bdag_union_job *job) {
 
 /* ---- Lists --------------------------------------------------------------------------------------- */
 
-/* Asks for the part of a row that a column of `vectors` reads. */
-INLINE void prefetch_row(const real *row, const int vectors) {
-  for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
-    __builtin_prefetch((const char *)row + byte, 0, 3);
+/* Terms of one target: row(source[i]) times weight[i]; row(ahead[i]) is asked for if ahead is not NULL. */
+INLINE void add_terms(const char *rows, size_t stride, const uint32_t *source,
+                      const uint32_t *ahead, const real *weight, uint64_t count, vec *sum,
+                      const int vectors, const int asks) {
+  for (uint64_t i = 0; i < count; i++) {
+    if (asks) {
+      const char *next = rows + ahead[i] * stride;
+      for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
+        __builtin_prefetch(next + byte, 0, 3);
+    }
+    const real *row = (const real *)(rows + source[i] * stride);
+    const vec w = vec_set1(weight[i]);
+    for (int j = 0; j < vectors; j++) sum[j] = vec_fma(w, vec_loadu(row + j * LANES), sum[j]);
+  }
 }
 
-INLINE void list_columns(const bdag_list_job *job, size_t t, const int vectors, const int ahead) {
-  const real *weight = job->weights, *rows = (const real *)job->rows + t;
-  const size_t stride = job->row_stride;
-  const uint32_t *source = job->source;
-  const uint64_t limit = job->limit, distance = job->ahead;
-  for (uint32_t r = 0; r < job->targets; r++) {
-    real *target = (real *)job->target + r * stride + t;
-    const uint64_t end = job->offset[r + 1];
+INLINE void list_columns(const bdag_list_job *shared, size_t t, const int vectors,
+                         const int ahead) {
+  const bdag_list_job job = *shared; /* as far as the compiler knows a stored row could change it */
+  const size_t stride = job.row_stride;
+  const char *rows = (const char *)((const real *)job.rows + t);
+  const real *weight = job.weights, *initial = job.initial;
+  real *target = (real *)job.target + t, *in = job.in == NULL ? NULL : (real *)job.in + t;
+  vec_function *const function = NAME(activation)[job.activation];
+  const vec parameter = vec_set1((real)job.parameter);
+  for (uint32_t r = 0; r < job.targets; r++, target += stride) {
+    const uint64_t first = job.offset[r], count = job.offset[r + 1] - first;
+    const uint32_t *source = job.source + first;
     vec sum[TILE_VECTORS];
     for (int j = 0; j < vectors; j++)
-      sum[j] = job->initial != NULL ? vec_set1(((const real *)job->initial)[r])
-                                    : vec_loadu(target + j * LANES);
-    for (uint64_t i = job->offset[r]; i < end; i++) {
-      if (ahead && i + distance < limit)
-        prefetch_row(rows + source[i + distance] * stride, vectors);
-      const real *row = rows + source[i] * stride;
-      const vec w = vec_set1(*weight++);
-      for (int j = 0; j < vectors; j++) sum[j] = vec_fma(w, vec_loadu(row + j * LANES), sum[j]);
-    }
-    for (int j = 0; j < vectors; j++) vec_storeu(target + j * LANES, sum[j]);
+      sum[j] = initial != NULL ? vec_set1(initial[r]) : vec_loadu(target + j * LANES);
+    if (ahead && first + count + job.ahead <= job.limit)
+      add_terms(rows, stride * sizeof(real), source, source + job.ahead, weight, count, sum,
+                vectors, 1);
+    else
+      add_terms(rows, stride * sizeof(real), source, NULL, weight, count, sum, vectors, 0);
+    weight += count;
+    for (int j = 0; in != NULL && j < vectors; j++) vec_storeu(in + r * stride + j * LANES, sum[j]);
+    for (int j = 0; j < vectors; j++)
+      vec_storeu(target + j * LANES, function != NULL ? function(sum[j], parameter) : sum[j]);
   }
 }
 

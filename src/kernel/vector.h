@@ -83,6 +83,10 @@ bdag_status NAME(loss)(const bdag_loss_job *job, size_t *bad_sample, size_t *bad
 #define KEEP(vector) __asm__("" : "+x"(vector))
 #endif
 
+/* Holds a sum of addresses in a register: compilers take it apart and add its parts in every turn of a
+ * loop otherwise. */
+#define KEEP_ADDRESS(pointer) __asm__("" : "+r"(pointer))
+
 /* An address to prefetch, maybe behind the end of an array: no pointer is formed to it. */
 static inline __attribute__((always_inline)) uintptr_t address_after(const void *array,
                                                                      size_t numbers) {

@@ -74,8 +74,10 @@ static uint32_t segment_rows(const bdag_engine *engine) {
   return rows > 0 ? (uint32_t)rows : 1;
 }
 
-static void forward_lists(const bdag_step *step, const bdag_row_run *run, int from_bias) {
+/* Returns whether the rows are activated, too. */
+static int forward_lists(const bdag_step *step, const bdag_row_run *run, int from_bias) {
   const bdag_plan *plan = step->plan;
+  const int activates = !run->shares && run->activation < BDAG_ACTIVATION_REGISTERED;
   const bdag_list_job job = {
       .weights = step->irregular.lists +
                  (plan->list_offset[run->row] - step->irregular.list_first) * step->engine->element,
@@ -90,11 +92,15 @@ static void forward_lists(const bdag_step *step, const bdag_row_run *run, int fr
       .ahead = step->engine->ahead,
       .limit = plan->list_offset[plan->rows],
       .segment = segment_rows(step->engine),
+      .activation = activates ? run->activation : BDAG_IDENTITY,
+      .parameter = run->activation_parameter,
+      .in = activates ? kept_in(step, run->row) : NULL,
   };
   if (run->shares)
     step->engine->kernels->list_segments(&job);
   else
     step->engine->kernels->list(&job);
+  return activates;
 }
 
 /* A user's σ may not work in place. */
@@ -146,8 +152,9 @@ static void forward_block(const bdag_step *step, const bdag_block *block) {
     forward_without_padding(step, block);
   const int from_bias = block->panels + block->unions == 0;
   for (uint32_t i = block->run; i < block->run + block->runs; i++) {
-    if (plan->run[i].listed || from_bias) forward_lists(step, &plan->run[i], from_bias);
-    activate(step, &plan->run[i]);
+    const bdag_row_run *run = &plan->run[i];
+    const int lists = run->listed || from_bias;
+    if (!lists || !forward_lists(step, run, from_bias)) activate(step, run);
   }
 }
 

@@ -40,6 +40,7 @@ static inline const char *slots_from(const bdag_engine *engine, uint64_t slot) {
 
 /* The kept row of `in`, or NULL. Rows of a run, or of a consecutive group, follow each other. */
 static inline char *kept_in(const bdag_step *step, uint32_t row) {
+  if (step->engine->in_rows == 0) return NULL;
   if (step->engine->in_full) return step->in + (row - step->plan->first_neuron) * step->row_bytes;
   const uint32_t in_row = step->plan->in_row[row];
   return in_row == BDAG_NO_ROW ? NULL : step->in + in_row * step->row_bytes;
