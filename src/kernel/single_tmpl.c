@@ -172,7 +172,9 @@ INLINE void union_sources(union_place *at, uint32_t sources, real *sum, const in
                           const int end) {
   for (uint32_t k = 0; k < sources; k++) {
     const real x = at->rows[*at->source++];
-    for (int i = first; i < end; i++) sum[i] = scalar_fma(at->weights[*at->slot++], x, sum[i]);
+    for (int i = first; i < end; i++)
+      sum[i] = scalar_fma(at->weights[at->slot[i - first]], x, sum[i]);
+    at->slot += end - first;
   }
 }
 
@@ -185,9 +187,22 @@ INLINE void union_of(const bdag_single_job *job, const bdag_single_step *step, c
   const uint8_t *rise = step->ramps.rise, *fall = step->ramps.fall;
   real sum[BDAG_UNION_TARGETS];
   for (int i = 0; i < targets; i++) sum[i] = bias[i];
-  for (int i = 1; i < targets; i++) union_sources(&at, rise[i - 1], sum, 0, i);
-  union_sources(&at, step->sources - bdag_ramped_sources(&step->ramps), sum, 0, targets);
-  for (int i = 1; i < targets; i++) union_sources(&at, fall[i - 1], sum, i, targets);
+  const uint32_t ramped = bdag_ramped_sources(&step->ramps);
+  if (ramped > 0) {
+    if (targets > 1) union_sources(&at, rise[0], sum, 0, 1);
+    if (targets > 2) union_sources(&at, rise[1], sum, 0, 2);
+    if (targets > 3) union_sources(&at, rise[2], sum, 0, 3);
+    if (targets > 4) union_sources(&at, rise[3], sum, 0, 4);
+    if (targets > 5) union_sources(&at, rise[4], sum, 0, 5);
+  }
+  union_sources(&at, step->sources - ramped, sum, 0, targets);
+  if (ramped > 0) {
+    if (targets > 1) union_sources(&at, fall[0], sum, 1, targets);
+    if (targets > 2) union_sources(&at, fall[1], sum, 2, targets);
+    if (targets > 3) union_sources(&at, fall[2], sum, 3, targets);
+    if (targets > 4) union_sources(&at, fall[3], sum, 4, targets);
+    if (targets > 5) union_sources(&at, fall[4], sum, 5, targets);
+  }
   for (int i = 0; i < targets; i++) ((real *)job->out)[step->row + (uint32_t)i] = sum[i];
 }
 

@@ -16,6 +16,8 @@
 /* A thread may be ahead of the one before it by so much. */
 #define AHEAD_ROOM (UINT64_C(2) << 20)
 #define LINE       64u
+/* It looks for its turn after so many bytes of small parts. */
+#define SETTLE_BYTES (UINT64_C(32) << 10)
 /* Shorter stretches go to and fro between caches, longer ones leave some threads with more to do. */
 #define STRETCH_BYTES (UINT64_C(256) << 10)
 
@@ -162,7 +164,6 @@ static size_t place(const bdag_engine *engine, size_t worker, size_t size) {
 }
 
 static size_t make_room(bdag_engine *engine, size_t worker, size_t size) {
-  settle(engine, worker);
   for (;;) {
     const size_t offset = place(engine, worker, size);
     if (offset != SIZE_MAX) return offset;
@@ -218,7 +219,10 @@ void bdag_part_end(bdag_engine *engine, const bdag_part *part) {
     const uint32_t last = (queue->first + queue->count++) % BDAG_MOST_WAITING;
     parts->waiting[worker * BDAG_MOST_WAITING + last] = *part;
     queue->end = part->offset + part->size;
-    settle(engine, worker);
+    if (queue->end >= queue->settled + SETTLE_BYTES || queue->end < queue->settled) {
+      settle(engine, worker);
+      queue->settled = queue->end;
+    }
     return;
   }
   if (part->to.by_position) add_part(engine, part);
@@ -237,7 +241,10 @@ void bdag_parts_prepare(bdag_engine *engine, int at_once) {
   if (!parts->turns) return;
   for (uint32_t t = 0; t < engine->plan->backward_tasks; t++)
     atomic_store_explicit(&parts->turn[t], 0, memory_order_relaxed);
-  for (uint32_t t = 0; t < engine->options.threads; t++) parts->queue[t].count = 0;
+  for (uint32_t t = 0; t < engine->options.threads; t++) {
+    parts->queue[t].count = 0;
+    parts->queue[t].settled = 0;
+  }
 }
 
 /* ---- Memory -------------------------------------------------------------------------------------- */

@@ -31,7 +31,7 @@ typedef struct bdag_part {
 /* Parts of a thread that wait for their turn, oldest first; where the next one goes. */
 typedef struct bdag_part_queue {
   _Alignas(64) uint32_t first, count;
-  size_t end;
+  size_t end, settled; /* settled: `end` when it was last seen whose turn it is */
 } bdag_part_queue;
 
 typedef struct bdag_parts {
@@ -44,7 +44,7 @@ typedef struct bdag_parts {
   int apart, turns; /* in this pass: groups but the first compute in buffers; several at a time */
   int rotates;      /* which of those comes first changes */
 } bdag_parts;
-#define BDAG_MOST_WAITING 256u
+#define BDAG_MOST_WAITING 2048u
 
 /* Buffers for the threads of an engine. Returns 0, −1 when out of memory; destroy also then. */
 int bdag_parts_create(struct bdag_engine *engine);

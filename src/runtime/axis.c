@@ -48,7 +48,8 @@ uint32_t bdag_engine_choose_copies(const bdag_engine *engine, uint64_t groups) {
 #define FOREIGN_LISTS  1.7
 #define FOREIGN_STAGES 1.75
 /* A sample of a narrow tile costs more: each edge's weight and indices are read for fewer. */
-#define NARROW 1.4
+#define NARROW      1.4
+#define NARROW_ROWS 8u
 /* Of the team's costs, those of a meeting. */
 #define MEETING 0.1
 /* A team must gain that share, or the calling thread works alone. */
@@ -69,11 +70,14 @@ static double listed_edges(const bdag_plan *plan) {
   return dense < plan->edges ? (double)(plan->edges - dense) : 0;
 }
 
-/* Bundles and segments lose too much by short rows. */
+/* Bundles and segments lose too much by short rows, and groups of few rows cost the same for any length. */
 static uint64_t swept_edges(const bdag_plan *plan) {
   uint64_t edges = 0;
-  for (uint32_t i = 0; i < plan->sweeps; i++)
-    if (plan->sweep[i].bundles == 0 && !plan->sweep[i].continues) edges += plan->sweep[i].slots;
+  for (uint32_t i = 0; i < plan->sweeps; i++) {
+    const bdag_sweep_group *group = &plan->sweep[i];
+    if (group->bundles == 0 && !group->continues && group->rows >= NARROW_ROWS)
+      edges += group->slots;
+  }
   return edges;
 }
 

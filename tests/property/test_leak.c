@@ -31,13 +31,14 @@ static void add_edge(leak_graph *graph, uint32_t u, uint32_t v) {
   graph->target[graph->edges++] = v;
 }
 
-/* Layers that are dense up to holes, windows that slide, and some skips. */
+/* Layers that are dense up to holes, windows that slide, also with gaps, and some skips. */
 static void draw_edges(leak_graph *graph) {
   for (uint32_t l = 0; l < LAYERS; l++) {
     const int window = l % 2 == 1;
     for (uint32_t r = 0; r < WIDTH; r++) {
       for (uint32_t k = 0; k < WIDTH; k++)
-        if (window ? (k + WIDTH - r) % WIDTH < 9 : draw(graph, 10) < 8)
+        if (window ? (k + WIDTH - r) % WIDTH < 9 && (l == 1 || draw(graph, 12) > 0)
+                   : draw(graph, 10) < 8)
           add_edge(graph, l * WIDTH + k, (l + 1) * WIDTH + r);
       if (l > 0 && draw(graph, 3) == 0)
         add_edge(graph, draw(graph, l * WIDTH), (l + 1) * WIDTH + r);
