@@ -128,7 +128,7 @@ static inline uint64_t bdag_stretch_begin(const bdag_engine *engine, uint64_t st
 /* Where a tile's out_grad and in_grad are. If nobody may read them after the pass, each group takes the
  * place of the one before it on the same thread, which is still in cache. */
 static inline uint64_t bdag_grad_tile(const bdag_engine *engine, uint64_t tile) {
-  if (!engine->reuses_grad) return tile;
+  if (!engine->reuses_grad || tile == 0) return tile; /* small passes have no other */
   const uint64_t groups = engine->pass_groups, tiles = engine->batch_tiles;
   const uint64_t stretch = ((tile + 1) * groups - 1) / tiles, step = engine->group_step;
   const uint64_t place = step > 0 ? stretch / step : stretch % engine->pass_threads;
