@@ -45,6 +45,7 @@ struct bdag_context {
   bdag_isa isa;
   bdag_machine machine;
   bdag_cost_profile costs;
+  uint64_t huge_edges; /* from so many on a plan spares memory instead of time */
   void *topology; /* hwloc_topology_t */
   bdag_budget *budget;
   uint32_t

@@ -254,10 +254,10 @@ INLINE void ramp_block(const bdag_bundle_job *job, const dot_rows *at, real *ris
         vec g = vec_loadu(high[k] + (t + apart));
         KEEP(g);
         const int from = k + 1 - full; /* first row that reads it */
-        vec *to = dot + first + from * (2 * BDAG_BUNDLE_ROWS - 1 - from) / 2 -
-                  (1 - full) * BDAG_BUNDLE_ROWS;
+        const int to = first + from * (2 * BDAG_BUNDLE_ROWS - 1 - from) / 2 -
+                       (1 - full) * BDAG_BUNDLE_ROWS; /* less than 0 where i cannot be 0 */
         for (int i = 0; i < BDAG_BUNDLE_ROWS; i++)
-          if (i >= from) to[i] = vec_fma(x[i], g, to[i]);
+          if (i >= from) dot[to + i] = vec_fma(x[i], g, dot[to + i]);
       }
     }
   }

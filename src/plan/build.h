@@ -14,9 +14,6 @@
 /* From so many edges on memory counts more than the time that the system takes to hand it out anew. */
 #define BDAG_LARGE_EDGES (UINT64_C(1) << 24)
 
-/* From so many on memory counts more than the pass of one sample. */
-#define BDAG_HUGE_EDGES (UINT64_C(1) << 28)
-
 typedef struct bdag_build {
   const bdag_network *network;
   const bdag_context *context;

@@ -1,11 +1,12 @@
 /* The engine against the oracle on random networks. Prints TAP: one test for each block of seeds.
- *   test_random_networks [--first N] [--count N] [--seed N]
+ *   test_random_networks [--first N] [--count N] [--seed N] [--huge N]: plans of N edges count as huge
  * Without arguments: seeds 0 … 2047; BACKDAG_PROPERTY_COUNT sets another number. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/context_internal.h"
 #include "compare.h"
 
 enum { BLOCK = 64 };
@@ -81,12 +82,13 @@ static int run_blocks(const property_world *world, uint64_t first, uint64_t coun
 
 int main(int argc, char **argv) {
   const char *more = getenv("BACKDAG_PROPERTY_COUNT");
-  uint64_t first = 0, count = more != NULL ? strtoull(more, NULL, 10) : 2048;
+  uint64_t huge = UINT64_MAX, first = 0, count = more != NULL ? strtoull(more, NULL, 10) : 2048;
   for (int i = 1; i + 1 < argc; i += 2) {
     const uint64_t number = strtoull(argv[i + 1], NULL, 10);
     if (strcmp(argv[i], "--first") == 0 || strcmp(argv[i], "--seed") == 0) first = number;
     if (strcmp(argv[i], "--count") == 0) count = number;
     if (strcmp(argv[i], "--seed") == 0) count = 1;
+    if (strcmp(argv[i], "--huge") == 0) huge = number;
   }
   property_world world;
   bdag_error error = {.message = ""};
@@ -99,6 +101,7 @@ int main(int argc, char **argv) {
     printf("Bail out! %s\n", error.message);
     return 1;
   }
+  world.context->huge_edges = huge;
   const int result = run_blocks(&world, first, count);
   property_world_destroy(&world);
   return result;

@@ -93,6 +93,19 @@ static void check_parts(const bdag_plan *wide, const bdag_plan *shortened) {
   }
 }
 
+Test(short_unions, belong_to_huge_plans) {
+  fixture f = open_fixture();
+  bdag_plan *huge;
+  cr_assert_not_null(f.wide->union_slot);
+  f.context->huge_edges = f.wide->edges;
+  cr_assert_eq(bdag_plan_create(&huge, f.network, NULL, NULL), BDAG_OK);
+  cr_assert_null(huge->union_slot);
+  check_cells(f.wide, huge);
+  check_parts(f.wide, huge);
+  bdag_plan_release(huge);
+  close_fixture(&f);
+}
+
 Test(short_unions, have_the_same_cells) {
   fixture f = open_fixture();
   cr_assert_eq(bdag_shorten_unions(f.shortened), 0);
