@@ -46,7 +46,7 @@ struct bdag_context {
   bdag_machine machine;
   bdag_cost_profile costs;
   uint64_t huge_edges; /* from so many on a plan spares memory instead of time */
-  void *topology; /* hwloc_topology_t */
+  void *topology;      /* hwloc_topology_t */
   bdag_budget *budget;
   uint32_t
       *place; /* [places] processors for bound threads, a core each first; without binding none */

@@ -248,8 +248,8 @@ static bdag_status build_all(bdag_build *build, bdag_error *error) {
   if (status == BDAG_OK) status = bdag_build_blocks(build, error);
   if (status == BDAG_OK) status = bdag_build_sweeps(build, error);
   if (status == BDAG_OK) status = bdag_build_tasks(build, error);
-  if (status == BDAG_OK && build->edges >= build->context->huge_edges && !build->plan->options.inference &&
-      bdag_shorten_unions(build->plan))
+  if (status == BDAG_OK && build->edges >= build->context->huge_edges &&
+      !build->plan->options.inference && bdag_shorten_unions(build->plan))
     status = bdag_fail_memory(error);
   if (status == BDAG_OK) status = bdag_build_state(build, error);
   if (status != BDAG_OK) return status;
