@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-typedef enum wiring { ANY, LOCAL, LAYERED, CASCADE, MIXED, THINNED, WIRINGS } wiring;
+typedef enum wiring { ANY, LOCAL, LAYERED, CASCADE, MIXED, THINNED, SLIDING, WIRINGS } wiring;
 
 /* But for thinned layers. */
 #define USUAL_VERTICES 300
@@ -52,6 +52,7 @@ static double coarse(double value) {
 
 static uint32_t draw_vertex_count(dice *dice, wiring wiring) {
   if (wiring == THINNED) return (uint32_t)dice_between(dice, 330, RANDOM_MAX_VERTICES);
+  if (wiring == SLIDING) return (uint32_t)dice_between(dice, 100, USUAL_VERTICES);
   if (dice_chance(dice, 0.15)) return (uint32_t)dice_between(dice, 1, 4);
   if (dice_chance(dice, 0.55)) return (uint32_t)dice_between(dice, 5, 60);
   return (uint32_t)dice_between(dice, 61, USUAL_VERTICES);
@@ -178,6 +179,25 @@ static void connect_thinned(builder *b) {
     connect_window(b, b->neuron[i], b->sources + layers, layers - first, layers - first);
 }
 
+/* Layers of equal width in which each neuron reads what its neighbour reads but for one source, as in
+ * RadiX-Nets and convolutions; sometimes with gaps. */
+static void connect_sliding(builder *b) {
+  dice *dice = b->dice;
+  const uint32_t width = (uint32_t)dice_between(dice, 16, 48);
+  const uint32_t degree =
+      (uint32_t)dice_between(dice, 5, width < USUAL_DEGREE ? width : USUAL_DEGREE);
+  const double missing = dice_chance(dice, 0.7) ? 0 : 0.05;
+  for (uint32_t i = 0; i < b->neurons; i++) {
+    if (i < width) {
+      connect_window(b, b->neuron[i], b->sources, b->sources, 2);
+      continue;
+    }
+    const uint32_t layer = b->sources + (i / width - 1) * width;
+    for (uint32_t k = 0; k < degree; k++)
+      if (!dice_chance(dice, missing)) connect(b, b->source[layer + (i + k) % width], b->neuron[i]);
+  }
+}
+
 static uint64_t add_pool(builder *b, uint64_t count) {
   double values[32];
   uint64_t first = 0;
@@ -250,7 +270,8 @@ static void set_attributes(builder *b, wiring wiring) {
   const uint64_t first = shared ? add_pool(b, 4) : 0;
   for (uint32_t i = 0; i < b->neurons; i++) {
     const uint32_t v = b->neuron[i];
-    const bdag_activation activation = wiring == THINNED ? smooth : draw_activation(b, palette);
+    const bdag_activation activation =
+        wiring == THINNED || wiring == SLIDING ? smooth : draw_activation(b, palette);
     keep(b, bdag_network_set_activations(b->network, 1, &v, &activation, b->error));
     double bias = dice_chance(dice, 0.1) ? 0 : 0.5 * b->scale * dice_normal(dice);
     if (b->degree[v] == 0 && dice_chance(dice, 0.7))
@@ -343,6 +364,8 @@ bdag_status random_network(bdag_network **network, bdag_context *context,
     connect_layers(&b);
   else if (wiring == THINNED)
     connect_thinned(&b);
+  else if (wiring == SLIDING)
+    connect_sliding(&b);
   else
     for (uint32_t i = 0; i < b.neurons; i++) connect_one(&b, wiring, i);
   add_edges(&b);

@@ -11,8 +11,8 @@
 #define RANDOM_MAX_DEGREE   160
 
 /* Draws a network: 1 to 360 vertices, in-degree 0 to 160, wired at random, locally, in (nearly) dense
- * layers with skips, as a cascade, or as two layers with a third to a half of the edges between them;
- * every activation; biases of their own, shared or none; tied and parallel edges; responses and means;
+ * layers with skips, as a cascade, or as two layers with a third to a half of the edges between them, or
+ * by sliding windows; every activation; biases of their own, shared or none; tied and parallel edges; responses and means;
  * removed and disabled parts; outputs; up to four loss terms that may overlap. Weights have a standard
  * deviation of `scale` by the square root of the in-degree. Numbers other than weights are multiples of
  * 2⁻¹⁰, so that float32 holds them. */
