@@ -186,13 +186,15 @@ static void wait_for_turn(bdag_engine *engine, uint32_t task, uint32_t turn) {
 
 bdag_part bdag_part_begin(bdag_engine *engine, uint32_t task, uint32_t group) {
   const bdag_parts *parts = &engine->parts;
-  const bdag_extent extent = extent_of(engine->plan, &engine->plan->backward_task[task]);
-  const uint32_t turn = turn_of(engine, extent.first, group);
   bdag_part part = {.task = task,
-                    .turn = turn,
+                    .turn = group,
                     .to = whole_gradient(engine),
-                    .accumulate = turn > 0 || engine->accumulate};
-  if (!parts->apart || turn == 0) return part;
+                    .accumulate = group > 0 || engine->accumulate};
+  if (!parts->apart) return part;
+  const bdag_extent extent = extent_of(engine->plan, &engine->plan->backward_task[task]);
+  const uint32_t turn = part.turn = turn_of(engine, extent.first, group);
+  part.accumulate = turn > 0 || engine->accumulate;
+  if (turn == 0) return part;
   const size_t size = bytes_of(engine, &extent), worker = bdag_engine_worker(engine);
   if (size == 0) return part;
   if (size > parts->room) {

@@ -412,7 +412,8 @@ static void backward_rows(bdag_engine *engine, const bdag_grad_task *places, con
                           int accumulate) {
   const bdag_plan *plan = engine->plan;
   const int pulls = !task->is_input || (engine->options.keep & BDAG_KEEP_INPUT_GRAD);
-  for (uint64_t tile = first_tile; pulls && tile < first_tile + tiles; tile++) {
+  const uint64_t pulled = pulls && task->pulls > 0 ? tiles : 0;
+  for (uint64_t tile = first_tile; tile < first_tile + pulled; tile++) {
     const bdag_step step = backward_step(engine, places, tile);
     for (uint32_t i = 0; i < task->pulls; i++) pull_group(&step, &plan->pull[task->pull + i]);
   }
