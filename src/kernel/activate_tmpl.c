@@ -1,6 +1,7 @@
 /* Activations and their derivatives on rows; the formulas stand in network.h. Compiled once for each
  * instruction set and type. Every element goes through the same vector code, wherever it stands: what
  * is left at a row's end is padded to a whole vector. May include kernel.h and the vector headers. */
+#include "kernel/derivative.h"
 #include "kernel/vector_math.h"
 
 #include <assert.h>
@@ -17,12 +18,6 @@ INLINE void map_values(vec_function *function, double parameter, const real *in,
   for (; i + LANES <= count; i += LANES) vec_storeu(out + i, function(vec_loadu(in + i), p));
   if (i == count) return;
   vec_store_first(out + i, function(vec_load_first(in + i, count - i), p), count - i);
-}
-
-/* out_grad·σ'; 0 where out_grad is 0 even if σ' is not finite. */
-INLINE vec chain(vec out_grad, vec derivative) {
-  const vec zero = vec_zero();
-  return vec_select(vec_equal(out_grad, zero), zero, vec_mul(out_grad, derivative));
 }
 
 INLINE const real *in_of(const bdag_derive_job *job, uint32_t row) {
@@ -106,11 +101,6 @@ INLINE vec positive_or(vec z, vec otherwise) {
 
 INLINE vec relu_value(vec z, vec p) {
   return vec_max(vec_zero(), z);
-}
-
-INLINE vec relu_derivative(vec in, vec out, vec p) {
-  /* out is positive, zero or NaN */
-  return vec_select(vec_less(vec_zero(), out), vec_set1(1), out);
 }
 
 INLINE vec leaky_relu_value(vec z, vec p) {
@@ -229,10 +219,6 @@ INLINE vec sigmoid_value(vec z, vec p) {
   return vec_sigmoid(z).value;
 }
 
-INLINE vec sigmoid_derivative(vec in, vec out, vec p) {
-  return vec_mul(out, vec_sub(vec_set1(1), out));
-}
-
 INLINE vec five_clamped(vec z) {
   return vec_clamp(vec_mul(vec_set1(5), z), -60, 60);
 }
@@ -263,11 +249,6 @@ INLINE vec neat_exp_derivative(vec in, vec out, vec p) {
 
 INLINE vec tanh_value(vec z, vec p) {
   return SLEEF(tanh, u35)(z);
-}
-
-INLINE vec tanh_derivative(vec in, vec out, vec p) {
-  const vec one = vec_set1(1);
-  return vec_mul(vec_sub(one, out), vec_add(one, out));
 }
 
 INLINE vec neat_tanh_value(vec z, vec p) {

@@ -1,26 +1,21 @@
 /* Weight gradients: dense panels by dot products or, transposed, as a matrix product without horizontal
- * sums; irregular neurons by one sweep over their out-edges. Compiled per instruction set and type.
- * May include kernel.h, vector.h, transpose.h. */
+ * sums. Compiled per instruction set and type. May include kernel.h, vector.h, transpose.h. */
 #include "kernel/transpose.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
 #if defined BDAG_KERNEL_ISA_AVX512 || defined BDAG_KERNEL_ISA_NEON
-#define SWEEP_VECTORS 8
 #define DOT_TARGETS   4
 #define BLOCK_VECTORS 4
 #define BLOCK_SOURCES 6
 #define PAIR_SOURCES  8
 #else
-#define SWEEP_VECTORS 4
 #define DOT_TARGETS   2
 #define BLOCK_VECTORS 2
 #define BLOCK_SOURCES 6
 #define PAIR_SOURCES  6
 #endif
 #define DOT_SOURCES 4
-/* Source rows are asked for that many rows before the sweep needs them. */
-#define ROWS_AHEAD   6
 #define MOST_SOURCES 12
 #define LINE         (64 / sizeof(real))
 
@@ -178,150 +173,4 @@ void NAME(transpose)(const void *from, size_t from_stride, void *to, size_t to_s
   }
   for (; r < rows; r++)
     for (size_t c = 0; c < columns; c++) target[c * to_stride + r] = source[r * from_stride + c];
-}
-
-/* ---- Sweep --------------------------------------------------------------------------------------- */
-
-/* Dot products that wait to be summed together, those of entries first … first+waiting−1. */
-typedef struct bdag_waiting {
-  vec dot[VECTOR_BYTES / sizeof(real)];
-  uint64_t first;
-  size_t waiting;
-} bdag_waiting;
-
-INLINE void store_sums(const bdag_sweep_job *job, bdag_waiting *waiting, const int accumulate) {
-  real *gradient = (real *)job->gradient + (waiting->first - job->offset[0]);
-  const vec sums = sums_of(waiting->dot);
-  if (waiting->waiting == LANES) {
-    vec_storeu(gradient, accumulate ? vec_add(vec_loadu(gradient), sums) : sums);
-  } else {
-    real sum[VECTOR_BYTES / sizeof(real)];
-    vec_storeu(sum, sums);
-    for (size_t i = 0; i < waiting->waiting; i++)
-      gradient[i] = accumulate ? gradient[i] + sum[i] : sum[i];
-  }
-  waiting->first += waiting->waiting;
-  waiting->waiting = 0;
-}
-
-/* Entries of one source row: successor[e] with weight[e]; the row of ahead[e] is asked for if `asks`. */
-typedef struct bdag_entries_of_row {
-  const char *in_grad;
-  size_t stride; /* bytes */
-  const uint32_t *successor, *ahead;
-  const real *weight;
-  uint64_t count;
-} bdag_entries_of_row;
-
-INLINE void sweep_entries(const bdag_sweep_job *job, bdag_waiting *waiting,
-                          const bdag_entries_of_row *of, const vec *out, vec *sum,
-                          const int vectors, const int pulls, const int dots, const int asks,
-                          const int accumulate) {
-  /* local: a stored vector could be any field as far as the compiler knows */
-  const char *in_grad = of->in_grad;
-  const uint32_t *successor = of->successor, *ahead = of->ahead;
-  const real *weight = of->weight;
-  const size_t stride = of->stride;
-  const uint64_t count = of->count;
-  KEEP_ADDRESS(in_grad);
-  KEEP_ADDRESS(successor);
-  KEEP_ADDRESS(weight);
-  if (asks) KEEP_ADDRESS(ahead);
-  size_t waits = waiting->waiting;
-  for (uint64_t e = 0; e < count; e++) {
-    if (asks) {
-      const char *next = in_grad + ahead[e] * stride;
-      for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64)
-        __builtin_prefetch(next + byte, 0, 3);
-    }
-    const real *row = (const real *)(in_grad + successor[e] * stride);
-    const vec w = vec_set1(weight[e]);
-    vec dot[2];
-    for (int j = 0; j < vectors; j++) {
-      vec g = vec_loadu(row + j * LANES);
-      if (pulls && dots) KEEP(g);
-      if (pulls) sum[j] = vec_fma(w, g, sum[j]);
-      if (dots) dot[j & 1] = j < 2 ? vec_mul(out[j], g) : vec_fma(out[j], g, dot[j & 1]);
-    }
-    if (!dots) continue;
-    waiting->dot[waits++] = vectors > 1 ? vec_add(dot[0], dot[1]) : dot[0];
-    if (waits < LANES) continue;
-    waiting->waiting = waits;
-    store_sums(job, waiting, accumulate);
-    waits = 0;
-  }
-  waiting->waiting = waits;
-}
-
-/* One source row against its successors, `vectors` wide. */
-INLINE void sweep_row(const bdag_sweep_job *job, bdag_waiting *waiting, uint32_t i, size_t t,
-                      const int vectors, const int pulls, const int dots, const int ahead,
-                      const int accumulate) {
-  const size_t at = job->row[i] * job->row_stride + t;
-  vec out[SWEEP_VECTORS], sum[SWEEP_VECTORS];
-  if (i + ROWS_AHEAD < job->row_limit) {
-    const size_t next = job->row[i + ROWS_AHEAD] * job->row_stride + t;
-    for (size_t byte = 0; byte < vectors * LANES * sizeof(real); byte += 64) {
-      __builtin_prefetch((const char *)((const real *)job->out + next) + byte, 0, 3);
-      if (pulls)
-        __builtin_prefetch((const char *)((const real *)job->out_grad + next) + byte, 1, 3);
-    }
-  }
-  for (int j = 0; j < vectors; j++) out[j] = vec_loadu((const real *)job->out + at + j * LANES);
-  for (int j = 0; pulls && j < vectors; j++)
-    sum[j] = job->from_zero ? vec_zero() : vec_loadu((const real *)job->out_grad + at + j * LANES);
-  const uint64_t first = job->offset[i], end = job->offset[i + 1];
-  const int asks = ahead && end + job->ahead <= job->limit;
-  const bdag_entries_of_row of = {
-      .in_grad = (const char *)((const real *)job->in_grad + t),
-      .stride = job->row_stride * sizeof(real),
-      .successor = job->successor + first,
-      .ahead = asks ? job->successor + first + job->ahead : NULL,
-      .weight = (const real *)job->weights + (first - job->offset[0]),
-      .count = end - first,
-  };
-  if (asks)
-    sweep_entries(job, waiting, &of, out, sum, vectors, pulls, dots, 1, accumulate);
-  else
-    sweep_entries(job, waiting, &of, out, sum, vectors, pulls, dots, 0, accumulate);
-  for (int j = 0; pulls && j < vectors; j++)
-    vec_storeu((real *)job->out_grad + at + j * LANES, sum[j]);
-}
-
-INLINE void sweep_columns(const bdag_sweep_job *job, size_t t, const int vectors, const int pulls,
-                          const int dots, const int ahead) {
-  const int accumulate = t > 0 || job->accumulate;
-  bdag_waiting
-      waiting; /* the sums themselves are not set: clearing them costs more than a short job */
-  waiting.first = job->offset[0];
-  waiting.waiting = 0;
-  for (uint32_t i = 0; i < job->rows; i++)
-    sweep_row(job, &waiting, i, t, vectors, pulls, dots, ahead, accumulate);
-  if (waiting.waiting > 0) {
-    for (size_t i = waiting.waiting; i < LANES; i++) waiting.dot[i] = vec_zero();
-    store_sums(job, &waiting, accumulate);
-  }
-}
-
-INLINE void sweep_with(const bdag_sweep_job *job, const int pulls, const int dots,
-                       const int ahead) {
-  size_t t = 0;
-  for (; t + SWEEP_VECTORS * LANES <= job->count; t += SWEEP_VECTORS * LANES)
-    sweep_columns(job, t, SWEEP_VECTORS, pulls, dots, ahead);
-  for (; t + SWEEP_VECTORS / 2 * LANES <= job->count; t += SWEEP_VECTORS / 2 * LANES)
-    sweep_columns(job, t, SWEEP_VECTORS / 2, pulls, dots, ahead);
-  for (; SWEEP_VECTORS > 4 && t + 2 * LANES <= job->count; t += 2 * LANES)
-    sweep_columns(job, t, 2, pulls, dots, ahead);
-  for (; t < job->count; t += LANES) sweep_columns(job, t, 1, pulls, dots, 0);
-}
-
-void NAME(sweep)(const bdag_sweep_job *job) {
-  if (job->gradient == NULL)
-    sweep_with(job, 1, 0, 0);
-  else if (job->out_grad == NULL)
-    sweep_with(job, 0, 1, 0);
-  else if (job->ahead > 0)
-    sweep_with(job, 1, 1, 1);
-  else
-    sweep_with(job, 1, 1, 0);
 }

@@ -155,6 +155,23 @@ typedef struct bdag_single_job {
   void *out, *in;              /* by row; with room for a vector behind the last one */
 } bdag_single_job;
 
+/* σ′ of rows of one activation: in_grad(row[i]) = out_grad(row[i]) · σ′, and sum[i] is the sum of that: the
+ * bias gradient. A product with out_grad 0 is 0 also where σ′ is not finite. in_grad may be out_grad. */
+typedef struct bdag_derive_job {
+  uint32_t kind; /* no registered one */
+  double parameter;
+  const uint32_t *row; /* [rows] */
+  uint32_t rows;
+  const void *in; /* NULL where the kind takes σ′ from out, or needs neither: */
+  const uint32_t
+      *in_row; /* in(row) is row in_row[row] of `in`, or, if this is NULL, row − in_first */
+  uint32_t in_first;
+  const void *out, *out_grad;
+  void *in_grad;
+  size_t row_stride, count; /* any count */
+  double *sum;              /* [rows] */
+} bdag_derive_job;
+
 /* The one-sweep backward kernel: for each row u = row[i], over its successors v (entries offset[i] …):
  * out_grad(u) += weights[entry] · in_grad(v) and gradient[entry] (+)= ⟨out(u), in_grad(v)⟩, so that
  * in_grad(v) is read once for both. Weights and gradients count from entry offset[0] on. */
@@ -174,6 +191,9 @@ typedef struct bdag_sweep_job {
   int accumulate; /* gradients are added to */
   uint32_t ahead; /* as for lists */
   uint64_t limit;
+  /* not NULL: the rows, which are those of `row`, are derived afterwards; needs out_grad. Its out, out_grad
+   * and count are the sweep's. */
+  const bdag_derive_job *derive;
 } bdag_sweep_job;
 
 /* Neurons that share most of their successors, backward, with weights w(k, i) for successors k and rows i.
@@ -234,23 +254,6 @@ typedef struct bdag_loss_job {
   double *loss;         /* [count] += λ·L_t */
   double *scratch;      /* [3·count] */
 } bdag_loss_job;
-
-/* σ′ of rows of one activation: in_grad(row[i]) = out_grad(row[i]) · σ′, and sum[i] is the sum of that: the
- * bias gradient. A product with out_grad 0 is 0 also where σ′ is not finite. in_grad may be out_grad. */
-typedef struct bdag_derive_job {
-  uint32_t kind; /* no registered one */
-  double parameter;
-  const uint32_t *row; /* [rows] */
-  uint32_t rows;
-  const void *in; /* NULL where the kind takes σ′ from out, or needs neither: */
-  const uint32_t
-      *in_row; /* in(row) is row in_row[row] of `in`, or, if this is NULL, row − in_first */
-  uint32_t in_first;
-  const void *out, *out_grad;
-  void *in_grad;
-  size_t row_stride, count; /* any count */
-  double *sum;              /* [rows] */
-} bdag_derive_job;
 
 typedef struct bdag_kernels {
   bdag_isa isa;

@@ -192,4 +192,43 @@ static inline vec sums_of(const vec *v) {
 }
 
 #endif
+
+/* ---- Sums of four vectors, lane by lane in the same order as sums_of ------------------------------- */
+
+#define DOTS_AT_ONCE 4
+
+static inline void sums_of_dots(const vec v[DOTS_AT_ONCE], real *to) {
+#if defined BDAG_KERNEL_ISA_AVX512 && defined BDAG_KERNEL_FLOAT32
+  const __m512d low = _mm512_castps_pd(
+      _mm512_add_ps(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1])));
+  const __m512d high = _mm512_castps_pd(
+      _mm512_add_ps(_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3])));
+  const __m512 a = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(low, high)),
+                                 _mm512_castpd_ps(_mm512_unpackhi_pd(low, high)));
+  const __m512 b = _mm512_add_ps(a, _mm512_shuffle_f32x4(a, a, 0xb1));
+  _mm_storeu_ps(to, _mm_add_ps(_mm512_castps512_ps128(b), _mm512_extractf32x4_ps(b, 2)));
+#elif defined BDAG_KERNEL_ISA_AVX512
+  const __m512d low = _mm512_add_pd(_mm512_unpacklo_pd(v[0], v[1]), _mm512_unpackhi_pd(v[0], v[1]));
+  const __m512d high =
+      _mm512_add_pd(_mm512_unpacklo_pd(v[2], v[3]), _mm512_unpackhi_pd(v[2], v[3]));
+  const __m512d a =
+      _mm512_add_pd(_mm512_shuffle_f64x2(low, high, 0x88), _mm512_shuffle_f64x2(low, high, 0xdd));
+  const __m512d b = _mm512_add_pd(a, _mm512_shuffle_f64x2(a, a, 0xb1));
+  _mm_storeu_pd(to, _mm512_castpd512_pd128(b));
+  _mm_storeu_pd(to + 2, _mm512_extractf64x2_pd(b, 2));
+#elif defined BDAG_KERNEL_ISA_AVX2 && defined BDAG_KERNEL_FLOAT32
+  const __m256d low = _mm256_castps_pd(
+      _mm256_add_ps(_mm256_unpacklo_ps(v[0], v[1]), _mm256_unpackhi_ps(v[0], v[1])));
+  const __m256d high = _mm256_castps_pd(
+      _mm256_add_ps(_mm256_unpacklo_ps(v[2], v[3]), _mm256_unpackhi_ps(v[2], v[3])));
+  const __m256 a = _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(low, high)),
+                                 _mm256_castpd_ps(_mm256_unpackhi_pd(low, high)));
+  _mm_storeu_ps(to, _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1)));
+#elif VECTOR_BYTES == 4 * 8 || defined BDAG_KERNEL_FLOAT32
+  vec_storeu(to, sums_of(v));
+#else
+  for (int i = 0; i < DOTS_AT_ONCE; i++) to[i] = vec_sum(v[i]);
+#endif
+}
+
 #endif

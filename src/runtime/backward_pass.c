@@ -161,9 +161,10 @@ static void masked_sweep(const bdag_step *step, const bdag_sweep_group *group,
           accumulate);
 }
 
-/* The rest of out_grad and the weight gradients of irregular edges. */
+/* The rest of out_grad and the weight gradients of irregular edges; σ′ too if `derive` is not NULL. */
 static void sweep_group(const bdag_step *step, const bdag_sweep_group *group,
-                        const bdag_gradient *gradient, int accumulate, int pulls) {
+                        const bdag_gradient *gradient, int accumulate, int pulls,
+                        const bdag_derive_job *derive) {
   const bdag_engine *engine = step->engine;
   const bdag_plan *plan = step->plan;
   const int masked = engine->has_left_out[step->tile];
@@ -184,6 +185,7 @@ static void sweep_group(const bdag_step *step, const bdag_sweep_group *group,
       .accumulate = accumulate,
       .ahead = engine->ahead,
       .limit = step->places->entry_limit,
+      .derive = derive,
   };
   if (pulls || !masked) engine->kernels->sweep(&job);
   if (masked) masked_sweep(step, group, gradient, accumulate);
@@ -373,8 +375,8 @@ static bdag_derive_job derive_job(const bdag_step *step, const bdag_sweep_group 
   };
 }
 
-static inline void derive_known_rows(const bdag_step *step, bdag_derive_job *job, uint64_t first,
-                                     uint32_t rows, double *sum) {
+static inline void choose_rows(const bdag_step *step, bdag_derive_job *job, uint64_t first,
+                               uint32_t rows, double *sum) {
   job->row = step->plan->sweep_row + first;
   job->rows = rows;
   job->in =
@@ -384,7 +386,6 @@ static inline void derive_known_rows(const bdag_step *step, bdag_derive_job *job
   job->in_grad = step->in_grad;
   job->count = step->lanes;
   job->sum = sum;
-  step->engine->kernels->derive(job);
 }
 
 /* σ′ and bias gradients of rows of a group, whose out_grad is complete. */
@@ -395,10 +396,12 @@ static void derive_rows(const bdag_step *step, const bdag_sweep_group *group, bd
   for (uint32_t done = 0; done < rows; done += SUMMED_ROWS) {
     const uint32_t rest = rows - done, some = rest < SUMMED_ROWS ? rest : SUMMED_ROWS;
     double sum[SUMMED_ROWS];
-    if (registered)
+    if (registered) {
       derive_registered_rows(step, group, first + done, some, sum);
-    else
-      derive_known_rows(step, job, first + done, some, sum);
+    } else {
+      choose_rows(step, job, first + done, some, sum);
+      step->engine->kernels->derive(job);
+    }
     put_sums(step, first + done, some, sum, gradient, accumulate);
   }
 }
@@ -424,10 +427,25 @@ static void unbundled_group(const bdag_step *step, const bdag_sweep_group *group
                             const bdag_gradient *gradient, int accumulate, int pulls) {
   const uint32_t *rows = step->plan->sweep_row + group->first;
   if (group->swept)
-    sweep_group(step, group, gradient, accumulate, pulls);
+    sweep_group(step, group, gradient, accumulate, pulls, NULL);
   else
     for (uint32_t r = 0; group->from_zero && pulls && r < group->rows; r++)
       memset(step->out_grad + rows[r] * step->row_bytes, 0, step->row_bytes);
+}
+
+/* Whether one kernel can do all of a group. */
+static int sweeps_and_derives(const bdag_task *task, const bdag_sweep_group *group) {
+  return group->swept && group->bundles == 0 && !group->continues && !task->is_input &&
+         group->rows <= SUMMED_ROWS && group->activation < BDAG_ACTIVATION_REGISTERED;
+}
+
+static void sweep_and_derive(const bdag_step *step, const bdag_sweep_group *group,
+                             const bdag_gradient *gradient, int accumulate) {
+  double sum[SUMMED_ROWS];
+  bdag_derive_job job = derive_job(step, group);
+  choose_rows(step, &job, group->first, group->rows, sum);
+  sweep_group(step, group, gradient, accumulate, 1, &job);
+  put_sums(step, group->first, group->rows, sum, gradient, accumulate);
 }
 
 /* What the rows of one bundle share stays in L1 from the pulls to the gradients. */
@@ -468,6 +486,10 @@ static void backward_rows(const bdag_step *first, const bdag_task *task, uint64_
       if (group->bundles > 0 && !task->is_input) break;
       const bdag_step step = step_after(first, tile);
       const int adds = accumulate || tile > 0;
+      if (sweeps_and_derives(task, group)) {
+        sweep_and_derive(&step, group, gradient, adds);
+        continue;
+      }
       if (group->bundles == 0) unbundled_group(&step, group, gradient, adds, pulls);
       if (!group->continues) finish_group(&step, task, group, gradient, adds, pulls);
     }

@@ -23,6 +23,7 @@ typedef struct sweep {
   size_t count;
   int pulls, dots, from_zero, accumulate;
   uint32_t ahead;
+  const bdag_derive_job *derive;
 } sweep;
 
 /* Odd rows of in_grad hold NaN and are nobody's successor. */
@@ -79,6 +80,7 @@ static void run(const sweep *x, row_set out_grad, entry_set gradient, uint32_t f
                               .from_zero = x->from_zero,
                               .accumulate = x->accumulate,
                               .ahead = x->ahead,
+                              .derive = x->derive,
                               .limit = x->offset[x->rows]};
   x->kernels->sweep(&job);
 }
@@ -208,6 +210,57 @@ static void check_bits(generator *random, sweep *x) {
   check_single_rows(x);
   check_halves(x);
   check_widths(x, 16 << below(random, 4));
+}
+
+/* ---- σ′ in the same kernel ------------------------------------------------------------------------- */
+
+/* The results of one kernel and of two, in place or not. */
+static void check_derived(sweep *x, uint32_t kind, int in_place) {
+  const bdag_type type = x->kernels->type;
+  static _Alignas(64) row_set derived, derived_again;
+  double sum[ROWS], sum_again[ROWS];
+  bdag_derive_job derive = {.kind = kind,
+                            .row = x->row,
+                            .rows = x->rows,
+                            .out = x->out,
+                            .out_grad = x->out_grad,
+                            .in_grad = in_place ? x->out_grad : derived,
+                            .row_stride = STRIDE,
+                            .count = x->count,
+                            .sum = sum};
+  fill_numbers(&(generator){44}, type, derived, ROWS * STRIDE);
+  memcpy(derived_again, derived, sizeof derived);
+  x->derive = &derive;
+  run_whole(x);
+  x->derive = NULL;
+  memcpy(x->again, x->before, sizeof x->again);
+  memcpy(x->gradient_again, x->gradient_before, sizeof x->gradient);
+  run(x, x->again, x->gradient_again, 0, x->rows, 0, x->count);
+  derive.out_grad = x->again;
+  derive.in_grad = in_place ? x->again : derived_again;
+  derive.sum = sum_again;
+  x->kernels->derive(&derive);
+  check_again(x, "with derivatives");
+  if (memcmp(derived, derived_again, sizeof derived) != 0 ||
+      memcmp(sum, sum_again, x->rows * sizeof *sum) != 0)
+    cr_assert_fail("%s: other in_grad, activation %u, %zu samples", kernels_name(x->kernels), kind,
+                   x->count);
+}
+
+Test(sweep, derives_rows) {
+  static const uint32_t kinds[] = {BDAG_RELU, BDAG_TANH, BDAG_SIGMOID, BDAG_IDENTITY,
+                                   BDAG_NEAT_CLAMPED};
+  static sweep x;
+  generator random = {45};
+  for (int n = 0; kernels_at(n) != NULL; n++) {
+    begin(&random, &x, kernels_at(n));
+    x.pulls = x.dots = 1;
+    for (size_t count = BDAG_ROW_QUANTUM; count <= 256; count += BDAG_ROW_QUANTUM)
+      for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        draw(&random, &x, 1 + below(&random, ROWS), 1 + below(&random, SUCCESSOR_LIMIT), count);
+        check_derived(&x, kinds[k], below(&random, 2) == 1);
+      }
+  }
 }
 
 /* ---- Shapes -------------------------------------------------------------------------------------- */
