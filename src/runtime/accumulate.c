@@ -126,13 +126,18 @@ static void end_turn(bdag_engine *engine, const bdag_part *part) {
 /* ---- Turns --------------------------------------------------------------------------------------- */
 
 /* Who comes later has more to do: it adds, and fetches what another core wrote. So each thread comes first in
- * some stretches. Where sums may not depend on the number of threads, it is always the first group. */
-static uint32_t turn_of(const bdag_engine *engine, uint64_t first_slot, uint32_t group) {
-  const uint32_t threads = engine->pass_threads;
-  if (!engine->parts.rotates) return group;
+ * some stretches. In deterministic mode only the first two groups change, whose sum is the same in either
+ * order if each is summed from zero. */
+static uint32_t turn_of(const bdag_engine *engine, const bdag_extent *extent, uint32_t group) {
+  const bdag_parts *parts = &engine->parts;
+  if (!parts->rotates) return group;
+  const int fixed = engine->options.deterministic;
+  if (fixed && (group > 1 || engine->accumulate || bytes_of(engine, extent) > parts->room))
+    return group;
+  const uint32_t threads = fixed ? 2 : engine->pass_threads;
   const uint32_t round = group / threads * threads, rest = engine->pass_groups - round;
   const uint32_t at_once = rest < threads ? rest : threads;
-  const uint64_t stretch = first_slot * engine->element / engine->parts.stretch;
+  const uint64_t stretch = extent->first * engine->element / parts->stretch;
   return round + (uint32_t)((group - round + stretch) % at_once);
 }
 
@@ -219,7 +224,7 @@ bdag_part bdag_part_begin(bdag_engine *engine, uint32_t task, uint32_t group) {
   part.to.is_complete = is_last(engine, part.turn);
   if (!parts->apart) return part;
   const bdag_extent extent = extent_of(engine->plan, &engine->plan->backward_task[task]);
-  const uint32_t turn = part.turn = turn_of(engine, extent.first, group);
+  const uint32_t turn = part.turn = turn_of(engine, &extent, group);
   part.accumulate = turn > 0 || engine->accumulate;
   part.to.is_complete = is_last(engine, turn);
   if (turn == 0) return part;
@@ -266,7 +271,7 @@ void bdag_parts_finish(bdag_engine *engine) {
 void bdag_parts_prepare(bdag_engine *engine, int at_once) {
   bdag_parts *parts = &engine->parts;
   parts->turns = at_once && engine->pass_groups > 1;
-  parts->rotates = parts->turns && !engine->options.deterministic;
+  parts->rotates = parts->turns;
   parts->apart = engine->pass_groups > 1 && (at_once || engine->options.deterministic);
   if (!parts->turns) return;
   for (uint32_t t = 0; t < engine->plan->backward_tasks; t++)
