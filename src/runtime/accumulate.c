@@ -73,7 +73,7 @@ static void add_biases(bdag_engine *engine, const bdag_task *task, const bdag_gr
   }
 }
 
-void bdag_zero_holes(bdag_engine *engine, uint64_t hole, uint32_t holes) {
+void bdag_zero_holes(const bdag_engine *engine, uint64_t hole, uint32_t holes) {
   const uint32_t *slot = engine->plan->hole + hole;
   if (engine->options.type == BDAG_FLOAT32)
     for (uint32_t i = 0; i < holes; i++) ((float *)engine->gradient)[slot[i]] = 0;
@@ -81,7 +81,7 @@ void bdag_zero_holes(bdag_engine *engine, uint64_t hole, uint32_t holes) {
     for (uint32_t i = 0; i < holes; i++) ((double *)engine->gradient)[slot[i]] = 0;
 }
 
-static void zero_holes_of(bdag_engine *engine, const bdag_task *task) {
+static void zero_holes_of(const bdag_engine *engine, const bdag_task *task) {
   const bdag_plan *plan = engine->plan;
   for (uint32_t i = task->first; i < task->first + task->count; i++) {
     if (task->kind == BDAG_TASK_PANELS) {

@@ -60,7 +60,7 @@ void bdag_parts_prepare(struct bdag_engine *engine, int at_once);
 bdag_part bdag_part_begin(struct bdag_engine *engine, uint32_t task, uint32_t group);
 void bdag_part_end(struct bdag_engine *engine, const bdag_part *part);
 /* Padding in the gradient, which kernels write as if there were edges. */
-void bdag_zero_holes(struct bdag_engine *engine, uint64_t hole, uint32_t holes);
+void bdag_zero_holes(const struct bdag_engine *engine, uint64_t hole, uint32_t holes);
 /* Until all parts of the calling thread are in the gradient, or the pass has failed. */
 void bdag_parts_finish(struct bdag_engine *engine);
 
