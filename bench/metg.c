@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "metg_graph.h"
 #include "own_tasks.h"
 #include "pin.h"
 #include "predict.h"
@@ -22,9 +23,6 @@ enum { TASKS = 8000, GRAINS = 12, WIDTH_A_THREAD = 4 };
 #define REGISTER "+x"
 #endif
 
-typedef enum shape { CHAINS, STENCIL, RANDOM, SHAPES } shape;
-static const char *const shape_names[SHAPES] = {"chains", "stencil", "random"};
-
 /* Dependent multiply-adds, each task's after those of the task before: their time does not depend on what
  * else the core can do. */
 __attribute__((noinline)) static void spin(void *links) {
@@ -35,27 +33,6 @@ __attribute__((noinline)) static void spin(void *links) {
     __asm__ volatile("" : REGISTER(x));
   }
   kept = x;
-}
-
-/* Rows of `width` tasks; each reads the one above, a stencil also both of its neighbours; or two of the
- * last 2·width tasks. */
-static bench_graph *build(shape the_shape, uint32_t width, uint64_t seed) {
-  const uint32_t tasks = TASKS / width * width;
-  bench_random random = {seed};
-  bench_graph *graph = bench_graph_create(tasks, width, 3u * tasks);
-  for (uint32_t v = width; v < tasks; v++) {
-    const uint32_t above = v - width, column = v % width;
-    if (the_shape == RANDOM) {
-      const uint32_t window = v < 2 * width ? v : 2 * width;
-      for (int i = 0; i < 2; i++)
-        bench_graph_add_edge(graph, v - 1 - (uint32_t)bench_random_below(&random, window), v, 0.0);
-      continue;
-    }
-    bench_graph_add_edge(graph, above, v, 0.0);
-    if (the_shape == STENCIL && column > 0) bench_graph_add_edge(graph, above - 1, v, 0.0);
-    if (the_shape == STENCIL && column + 1 < width) bench_graph_add_edge(graph, above + 1, v, 0.0);
-  }
-  return graph;
 }
 
 typedef struct grain {
@@ -120,9 +97,9 @@ static json_t *curve_json(const bench_metg_curve *usual, const bench_metg_curve 
   return json;
 }
 
-static void run_shape(const bench_settings *settings, bdag_context *context, shape the_shape,
+static void run_shape(const bench_settings *settings, bdag_context *context, bench_metg_shape shape,
                       uint32_t width, uint32_t threads, json_t *curves) {
-  bench_graph *graph = build(the_shape, width, settings->seed);
+  bench_graph *graph = bench_metg_graph(shape, width, TASKS / width, 0.0, settings->seed);
   uint64_t links = 0;
   grain grains[GRAINS];
   bench_own_tasks *tasks = bench_own_tasks_create(context, graph, threads, spin, &links);
@@ -130,7 +107,7 @@ static void run_shape(const bench_settings *settings, bdag_context *context, sha
   for (int i = 0; i < GRAINS; i++)
     grains[i] = (grain){tasks, &links, (uint64_t)(SHORTEST * exp2(i) / link) + 1};
   bench_metg_curve usual = {.threads = threads, .tasks = graph->vertex_count}, least = usual;
-  strcpy(usual.shape, shape_names[the_shape]);
+  strcpy(usual.shape, bench_metg_names[shape]);
   measure_curves(settings, grains, link, &usual, &least);
   printf("%-8s %5u %2u %6llu  %8.3f  %8.3f\n", usual.shape, width, threads,
          (unsigned long long)usual.tasks, 1e6 * usual.metg, 1e6 * least.metg);
@@ -181,7 +158,7 @@ int bench_metg_verb(int argc, char **argv) {
   bdag_context *context = bench_context_create(&settings, most);
   json_t *curves = json_array();
   printf("%-8s %5s %2s %6s  %8s  %8s\n", "shape", "width", "t", "tasks", "METG us", "of least");
-  for (int s = 0; s < SHAPES; s++)
+  for (int s = 0; s < BENCH_METG_SHAPES; s++)
     for (int t = 0; t < BENCH_LIST && settings.threads[t] != 0; t++)
       run_shape(&settings, context, s, WIDTH_A_THREAD * most, settings.threads[t], curves);
   json_t *report = json_pack("{s:s, s:s, s:o, s:o}", "format", "backdag-bench", "kind", "metg",

@@ -3,15 +3,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "metg_graph.h"
 #include "pin.h"
 #include "scaling_run.h"
 
 enum { TASKS = 4000, GRAINS = 11, BATCH = 16 };
 #define SHORTEST 25e-9
 #define BUDGET   0.12 /* seconds for each grain at most */
-
-typedef enum shape { CHAINS, STENCIL, RANDOM, SHAPES } shape;
-static const char *const shape_names[SHAPES] = {"chains", "stencil", "random"};
 
 /* Dependent multiply-adds: their time does not depend on what else the core can do. */
 __attribute__((noinline)) static double spin(uint64_t links) {
@@ -41,24 +39,10 @@ static int spin_derivative(void *user, bdag_type type, double parameter, size_t 
 
 /* `argument`: shape, 16 bits of width, kind of the activation from bit 32 on. */
 static bench_graph *build(uint64_t argument, uint64_t index, uint64_t seed) {
-  const shape the_shape = argument & 3;
   const uint32_t width = argument >> 8 & 0xffff, kind = (uint32_t)(argument >> 32);
   const uint32_t depth = TASKS / width > 8 ? TASKS / width : 8;
-  bench_random random = {seed + index};
-  bench_graph *graph = bench_graph_create(width * (depth + 1), width, 3u * width * depth);
+  bench_graph *graph = bench_metg_graph(argument & 3, width, depth + 1, 0.25, seed + index);
   bench_graph_activate(graph, width, width * depth, kind, 0.0);
-  for (uint32_t v = width; v < width * (depth + 1); v++) {
-    const uint32_t above = v - width, column = v % width;
-    if (the_shape == RANDOM) {
-      const uint32_t window = v < 2 * width ? v : 2 * width;
-      for (int i = 0; i < 2; i++)
-        bench_graph_add_edge(graph, v - 1 - (uint32_t)bench_random_below(&random, window), v, 0.25);
-      continue;
-    }
-    bench_graph_add_edge(graph, above, v, 0.25);
-    if (the_shape == STENCIL && column > 0) bench_graph_add_edge(graph, above - 1, v, 0.25);
-    if (the_shape == STENCIL && column + 1 < width) bench_graph_add_edge(graph, above + 1, v, 0.25);
-  }
   bench_graph_set_sinks_as_outputs(graph, BDAG_MEAN_SQUARED_ERROR);
   return graph;
 }
@@ -79,7 +63,7 @@ static double run_grain(void *user, uint64_t repetitions) {
   return bench_now() - begin;
 }
 
-static void measure_curve(bench_scaling_run *run, bench_subject *subject, shape the_shape,
+static void measure_curve(bench_scaling_run *run, bench_subject *subject, bench_metg_shape shape,
                           uint32_t threads) {
   enum { CALIBRATION = 100000 };
   grain grains[GRAINS + 1] = {{NULL, CALIBRATION}};
@@ -98,7 +82,7 @@ static void measure_curve(bench_scaling_run *run, bench_subject *subject, shape 
   bench_measure(alternatives, GRAINS + 1, &effort);
   bench_unpin_team();
   bench_metg_curve *curve = bench_scaling_add_metg(run->scaling);
-  strcpy(curve->shape, shape_names[the_shape]);
+  strcpy(curve->shape, bench_metg_names[shape]);
   curve->threads = threads;
   curve->tasks = subject->vertices - bdag_plan_input_count(subject->member[0].plan);
   /* The least: what is longer was another program's work. */
@@ -116,18 +100,18 @@ static void measure_curve(bench_scaling_run *run, bench_subject *subject, shape 
 }
 
 static void run_shape(bench_scaling_run *run, bdag_context *context, const bench_settings *settings,
-                      uint64_t kind, shape the_shape) {
+                      uint64_t kind, bench_metg_shape shape) {
   const uint32_t most = bench_scaling_most(run);
   const uint64_t width = most < 2 ? 8 : most < 512 ? 4 * most : 2048;
-  const bench_case the_case = {.name = shape_names[the_shape],
+  const bench_case the_case = {.name = bench_metg_names[shape],
                                .build = build,
-                               .argument = kind << 32 | width << 8 | the_shape,
+                               .argument = kind << 32 | width << 8 | shape,
                                .members = 1};
   bench_subject *subject = bench_subject_create(context, settings, &the_case, NULL);
   if (subject == NULL) return;
   for (uint32_t threads = 1;; threads = most) {
     if (bench_subject_configure(subject, BATCH, threads, 0) == BDAG_OK)
-      measure_curve(run, subject, the_shape, threads);
+      measure_curve(run, subject, shape, threads);
     if (threads == most) break;
   }
   bench_subject_destroy(subject);
@@ -158,7 +142,7 @@ void bench_scaling_metg_run(bench_scaling_run *run) {
   const bench_settings settings = settings_of_tasks(run->settings);
   uint32_t kind;
   bdag_context *context = context_of_tasks(&settings, bench_scaling_most(run), &kind);
-  for (int s = 0; s < SHAPES; s++) run_shape(run, context, &settings, kind, s);
+  for (int s = 0; s < BENCH_METG_SHAPES; s++) run_shape(run, context, &settings, kind, s);
   bdag_context_destroy(context);
   run->done += 1.0;
 }
@@ -172,7 +156,7 @@ double bench_task_cost(const bench_settings *settings, uint32_t threads) {
   bdag_context *context = context_of_tasks(&tasks, threads, &kind);
   const bench_case the_case = {.name = "tasks",
                                .build = build,
-                               .argument = (uint64_t)kind << 32 | WIDTH << 8 | RANDOM,
+                               .argument = (uint64_t)kind << 32 | WIDTH << 8 | BENCH_METG_RANDOM,
                                .members = 1};
   bench_subject *subject = bench_subject_create(context, &tasks, &the_case, NULL), *clone[2] = {0};
   double seconds[2] = {NAN, NAN};

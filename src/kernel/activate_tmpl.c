@@ -25,50 +25,72 @@ INLINE vec chain(vec out_grad, vec derivative) {
   return vec_select(vec_equal(out_grad, zero), zero, vec_mul(out_grad, derivative));
 }
 
-/* Rows of `out` are asked for so much earlier. */
-#define ROWS_AHEAD 3u
-
-INLINE void prefetch_out(const bdag_derive_job *job, uint32_t i) {
-  if (i >= job->rows) return;
-  const char *row = (const char *)((const real *)job->out + job->row[i] * job->row_stride);
-  for (size_t byte = 0; byte < job->count * sizeof(real); byte += 64)
-    __builtin_prefetch(row + byte, 0, 3);
-}
-
 INLINE const real *in_of(const bdag_derive_job *job, uint32_t row) {
   if (job->in == NULL) return (const real *)job->out + row * job->row_stride;
   const uint32_t in_row = job->in_row != NULL ? job->in_row[row] : row - job->in_first;
   return (const real *)job->in + in_row * job->row_stride;
 }
 
-/* Sums go vector by vector, as in row_sum. */
-INLINE void map_gradients(derivative_function *function, const bdag_derive_job *job) {
+/* Rows of `out` are asked for so much earlier. */
+#define ROWS_AHEAD 4u
+
+INLINE void prefetch_out(const bdag_derive_job *job, uint32_t r, size_t i) {
+  if (r + ROWS_AHEAD >= job->rows || i * sizeof(real) % 64 != 0) return;
+  __builtin_prefetch((const real *)job->out + job->row[r + ROWS_AHEAD] * job->row_stride + i, 0, 3);
+}
+
+/* Rows that are taken together, so that their sums do not wait for each other. */
+#define ROWS_AT_ONCE 4
+
+/* Rows r … r+`rows`−1, of whole vectors if there are several. Sums go vector by vector, as in row_sum. */
+INLINE void map_rows(derivative_function *function, const bdag_derive_job *job, uint32_t r,
+                     const int rows) {
   const vec p = vec_set1((real)job->parameter);
   const size_t count = job->count;
-  for (uint32_t r = 0; r < job->rows; r++) {
-    prefetch_out(job, r + ROWS_AHEAD);
-    const size_t at = job->row[r] * job->row_stride;
-    const real *in = in_of(job, job->row[r]), *out = (const real *)job->out + at;
-    const real *out_grad = (const real *)job->out_grad + at;
-    real *in_grad = (real *)job->in_grad + at;
-    vec sum = vec_zero();
-    size_t i = 0;
-    for (; i + LANES <= count; i += LANES) {
-      const vec derivative = function(vec_loadu(in + i), vec_loadu(out + i), p);
-      const vec product = chain(vec_loadu(out_grad + i), derivative);
-      vec_storeu(in_grad + i, product);
-      sum = vec_add(sum, product);
-    }
-    if (i < count) {
-      const size_t rest = count - i;
-      const vec derivative =
-          function(vec_load_first(in + i, rest), vec_load_first(out + i, rest), p);
-      const vec product = chain(vec_load_first(out_grad + i, rest), derivative);
-      vec_store_first(in_grad + i, product, rest);
-      sum = vec_add(sum, vec_load_first(in_grad + i, rest));
-    }
-    job->sum[r] = vec_sum(sum);
+  const real *in[ROWS_AT_ONCE], *out[ROWS_AT_ONCE], *out_grad[ROWS_AT_ONCE];
+  real *in_grad[ROWS_AT_ONCE];
+  vec sum[ROWS_AT_ONCE];
+  for (int k = 0; k < rows; k++) {
+    const uint32_t row = job->row[r + (uint32_t)k];
+    const size_t at = row * job->row_stride;
+    in[k] = in_of(job, row);
+    out[k] = (const real *)job->out + at;
+    out_grad[k] = (const real *)job->out_grad + at;
+    in_grad[k] = (real *)job->in_grad + at;
+    sum[k] = vec_zero();
   }
+  size_t i = 0;
+  for (; i + LANES <= count; i += LANES)
+    for (int k = 0; k < rows; k++) {
+      prefetch_out(job, r + (uint32_t)k, i);
+      const vec derivative = function(vec_loadu(in[k] + i), vec_loadu(out[k] + i), p);
+      const vec product = chain(vec_loadu(out_grad[k] + i), derivative);
+      vec_storeu(in_grad[k] + i, product);
+      sum[k] = vec_add(sum[k], product);
+    }
+  if (rows == ROWS_AT_ONCE) {
+    sums_of_four(sum, job->sum + r);
+    return;
+  }
+  if (i < count) {
+    const size_t rest = count - i;
+    const vec derivative =
+        function(vec_load_first(in[0] + i, rest), vec_load_first(out[0] + i, rest), p);
+    const vec product = chain(vec_load_first(out_grad[0] + i, rest), derivative);
+    vec_store_first(in_grad[0] + i, product, rest);
+    sum[0] = vec_add(sum[0], vec_load_first(in_grad[0] + i, rest));
+  }
+  job->sum[r] = vec_sum(sum[0]);
+}
+
+/* `together`: for functions that are as short as a row's sum. */
+INLINE void map_gradients(derivative_function *function, const bdag_derive_job *job,
+                          const int together) {
+  uint32_t r = 0;
+  if (together && job->count % LANES == 0)
+    for (; r + ROWS_AT_ONCE <= job->rows; r += ROWS_AT_ONCE)
+      map_rows(function, job, r, ROWS_AT_ONCE);
+  for (; r < job->rows; r++) map_rows(function, job, r, 1);
 }
 
 /* 0, but NaN for NaN. */
@@ -377,7 +399,7 @@ INLINE vec neat_sin_derivative(vec in, vec out, vec p) {
 typedef void value_row(double parameter, const real *in, real *out, size_t count);
 typedef void gradient_rows(const bdag_derive_job *job);
 
-#define ROWS(name)                                                                                 \
+#define ROWS(name, together)                                                                       \
   static vec name##_vector(vec z, vec p) {                                                         \
     return name##_value(z, p);                                                                     \
   }                                                                                                \
@@ -385,36 +407,36 @@ typedef void gradient_rows(const bdag_derive_job *job);
     map_values(name##_value, parameter, in, out, count);                                           \
   }                                                                                                \
   static void name##_gradients(const bdag_derive_job *job) {                                       \
-    map_gradients(name##_derivative, job);                                                         \
+    map_gradients(name##_derivative, job, together);                                               \
   }
 
-ROWS(relu)
-ROWS(leaky_relu)
-ROWS(elu)
-ROWS(selu)
-ROWS(gelu)
-ROWS(silu)
-ROWS(softplus)
-ROWS(tanh)
-ROWS(sigmoid)
-ROWS(sin)
-ROWS(gaussian)
-ROWS(square)
-ROWS(abs)
-ROWS(clipped_relu)
-ROWS(neat_sigmoid)
-ROWS(neat_tanh)
-ROWS(neat_sin)
-ROWS(neat_gauss)
-ROWS(neat_elu)
-ROWS(neat_lelu)
-ROWS(neat_softplus)
-ROWS(neat_clamped)
-ROWS(neat_inv)
-ROWS(neat_log)
-ROWS(neat_exp)
-ROWS(neat_hat)
-ROWS(neat_cube)
+ROWS(relu, 1)
+ROWS(leaky_relu, 1)
+ROWS(elu, 0)
+ROWS(selu, 0)
+ROWS(gelu, 0)
+ROWS(silu, 0)
+ROWS(softplus, 0)
+ROWS(tanh, 1)
+ROWS(sigmoid, 1)
+ROWS(sin, 0)
+ROWS(gaussian, 0)
+ROWS(square, 0)
+ROWS(abs, 1)
+ROWS(clipped_relu, 1)
+ROWS(neat_sigmoid, 0)
+ROWS(neat_tanh, 0)
+ROWS(neat_sin, 0)
+ROWS(neat_gauss, 0)
+ROWS(neat_elu, 0)
+ROWS(neat_lelu, 0)
+ROWS(neat_softplus, 0)
+ROWS(neat_clamped, 0)
+ROWS(neat_inv, 0)
+ROWS(neat_log, 0)
+ROWS(neat_exp, 0)
+ROWS(neat_hat, 0)
+ROWS(neat_cube, 0)
 
 static void identity_values(double parameter, const real *in, real *out, size_t count) {
   if (in != out) memcpy(out, in, count * sizeof(real));

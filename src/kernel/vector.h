@@ -440,6 +440,27 @@ static inline real vec_sum(vec a) {
 
 #endif
 
+/* vec_sum of each of four vectors. */
+#if defined BDAG_KERNEL_ISA_AVX512 && defined BDAG_KERNEL_FLOAT32
+static inline void sums_of_four(const vec v[4], double *sum) {
+  const __m512 a =
+      _mm512_add_ps(_mm512_shuffle_f32x4(v[0], v[1], 0xee), _mm512_shuffle_f32x4(v[0], v[1], 0x44));
+  const __m512 b =
+      _mm512_add_ps(_mm512_shuffle_f32x4(v[2], v[3], 0xee), _mm512_shuffle_f32x4(v[2], v[3], 0x44));
+  const __m512 four =
+      _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0xdd), _mm512_shuffle_f32x4(a, b, 0x88));
+  const __m512 two = _mm512_add_ps(_mm512_permute_ps(four, 0xee), four);
+  const __m512 one = _mm512_add_ps(_mm512_permute_ps(two, 0x55), two);
+  const __m512i first = _mm512_set_epi32(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 8, 4, 0);
+  const __m512 sums = _mm512_permutexvar_ps(first, one);
+  _mm256_storeu_pd(sum, _mm256_cvtps_pd(_mm512_castps512_ps128(sums)));
+}
+#else
+static inline void sums_of_four(const vec v[4], double *sum) {
+  for (int i = 0; i < 4; i++) sum[i] = vec_sum(v[i]);
+}
+#endif
+
 /* Lane 0. */
 static inline real vec_first(vec a) {
   return a[0];

@@ -23,6 +23,22 @@ static bdag_step backward_step(bdag_engine *engine, const bdag_grad_task *places
   return step;
 }
 
+/* That of a later tile among those that a task takes, whose gradients follow each other. */
+static inline bdag_step step_after(const bdag_step *first, uint64_t tiles) {
+  const bdag_engine *engine = first->engine;
+  const size_t grad = tiles * engine->grad_rows * first->row_bytes;
+  bdag_step step = *first;
+  step.out += tiles * step.plan->rows * step.row_bytes;
+  step.in += tiles * engine->in_rows * step.row_bytes;
+  step.out_grad += grad;
+  step.in_grad += grad;
+  step.listed_grad += grad;
+  step.grad += grad;
+  step.tile += tiles;
+  step.lanes = bdag_tile_lanes(engine, step.tile);
+  return step;
+}
+
 /* in_grad as far as a panel's targets are concerned. */
 static inline char *panel_grad(const bdag_step *step, uint32_t panel) {
   const bdag_engine *engine = step->engine;
@@ -71,6 +87,8 @@ static void pull_group(const bdag_step *step, const bdag_pull_group *group) {
   const uint32_t *rows = plan->sweep_row + group->first;
   const uint64_t limit = step->places->row_limit - group->first;
   int padded = 0;
+  for (uint32_t r = group->rows; r < 2 * group->rows && r < limit; r++)
+    prefetch_read(step->out + rows[r] * step->row_bytes, step->row_bytes);
   for (uint32_t i = 0; i < group->terms; i++) {
     const bdag_pull_term *term = &plan->term[group->term + i];
     const bdag_panel_job job = {
@@ -173,28 +191,34 @@ static void sweep_group(const bdag_step *step, const bdag_sweep_group *group,
 
 /* ---- Bundles ------------------------------------------------------------------------------------- */
 
-static bdag_bundle_job bundle_job(const bdag_step *step, const bdag_bundle *bundle) {
+/* What all bundles of a group have in common. */
+static bdag_bundle_job bundle_job(const bdag_step *step, const bdag_sweep_group *group) {
   const bdag_engine *engine = step->engine;
-  const bdag_plan *plan = step->plan;
   return (bdag_bundle_job){
-      .weights = slots_from(engine, bundle->slot),
-      .successor = plan->sweep_successor + bundle->entry,
-      .row = plan->sweep_row + bundle->first,
-      .successors = bundle->successors,
-      .rows = bundle->rows,
-      .ramps = bundle->ramps,
-      .row_limit = step->places->row_limit - bundle->first,
-      .out = step->out,
-      .in_grad = step->listed_grad,
-      .out_grad = step->out_grad,
       .row_stride = engine->tile,
-      .out_tile_step = (size_t)plan->rows * engine->tile,
+      .out_tile_step = (size_t)step->plan->rows * engine->tile,
       .grad_tile_step = (size_t)engine->grad_rows * engine->tile,
-      .tiles = 1,
-      .count = step->lanes,
-      .last_count = step->lanes,
-      .unchecked = bundle->holes == 0,
+      .from_zero = group->from_zero,
   };
+}
+
+static inline void take_bundle(bdag_bundle_job *job, const bdag_step *step,
+                               const bdag_bundle *bundle) {
+  const bdag_plan *plan = step->plan;
+  job->weights = slots_from(step->engine, bundle->slot);
+  job->successor = plan->sweep_successor + bundle->entry;
+  job->row = plan->sweep_row + bundle->first;
+  job->successors = bundle->successors;
+  job->rows = bundle->rows;
+  job->ramps = bundle->ramps;
+  job->row_limit = step->places->row_limit - bundle->first;
+  job->unchecked = bundle->holes == 0;
+}
+
+static inline void take_rows(bdag_bundle_job *job, const bdag_step *step) {
+  job->out = step->out;
+  job->in_grad = step->listed_grad;
+  job->out_grad = step->out_grad;
 }
 
 static void pull_bundle_without_padding(const bdag_step *step, const bdag_bundle *bundle) {
@@ -214,10 +238,10 @@ static void pull_bundle_without_padding(const bdag_step *step, const bdag_bundle
   }
 }
 
-static void pull_bundle(const bdag_step *step, const bdag_bundle *bundle, int from_zero) {
-  bdag_bundle_job job = bundle_job(step, bundle);
-  job.from_zero = from_zero;
-  const int finite = step->engine->kernels->bundle_pull(&job);
+static void pull_bundle(const bdag_step *step, const bdag_bundle *bundle, bdag_bundle_job *job) {
+  take_rows(job, step);
+  job->count = step->lanes;
+  const int finite = step->engine->kernels->bundle_pull(job);
   if (!finite) pull_bundle_without_padding(step, bundle);
 }
 
@@ -254,27 +278,28 @@ static uint64_t whole_tiles(const bdag_engine *engine, uint64_t first_tile, uint
   return tiles;
 }
 
-static void bundle_gradients(bdag_engine *engine, const bdag_grad_task *places,
-                             const bdag_bundle *bundle, uint64_t first_tile, uint64_t tiles,
-                             const bdag_gradient *gradient, int accumulate) {
+static void bundle_gradients(const bdag_step *first, const bdag_bundle *bundle,
+                             bdag_bundle_job *job, uint64_t tiles, const bdag_gradient *gradient,
+                             int accumulate) {
+  const bdag_engine *engine = first->engine;
+  job->gradient = gradient_from(engine, gradient, bundle->slot);
+  job->count = engine->tile;
   for (uint64_t done = 0; done < tiles;) {
-    const bdag_step step = backward_step(engine, places, first_tile + done);
-    const uint64_t some = whole_tiles(engine, first_tile + done, tiles - done);
+    const bdag_step step = step_after(first, done);
+    const uint64_t some = whole_tiles(engine, step.tile, tiles - done);
     if (some == 0) {
       masked_bundle(&step, bundle, gradient, accumulate || done > 0);
       done++;
       continue;
     }
-    bdag_bundle_job job = bundle_job(&step, bundle);
-    job.gradient = gradient_from(engine, gradient, bundle->slot);
-    job.tiles = (uint32_t)some;
-    job.count = engine->tile;
-    job.last_count = bdag_tile_lanes(engine, first_tile + done + some - 1);
-    job.accumulate = accumulate || done > 0;
-    engine->kernels->bundle_grad(&job);
+    take_rows(job, &step);
+    job->tiles = (uint32_t)some;
+    job->last_count = bdag_tile_lanes(engine, step.tile + some - 1);
+    job->accumulate = accumulate || done > 0;
+    engine->kernels->bundle_grad(job);
     done += some;
   }
-  zero_holes(engine, bundle->hole, bundle->holes, gradient);
+  if (bundle->holes > 0) zero_holes(engine, bundle->hole, bundle->holes, gradient);
 }
 
 /* in_grad = out_grad · σ′ with the user's σ′; 0 where out_grad is 0, whatever σ′ is. */
@@ -310,10 +335,20 @@ static void derive_registered(const bdag_step *step, const bdag_sweep_group *gro
 static void put_sums(const bdag_step *step, uint64_t first, uint32_t rows, const double *sum,
                      const bdag_gradient *gradient, int accumulate) {
   const bdag_plan *plan = step->plan;
-  for (uint32_t r = 0; r < rows; r++) {
-    const uint64_t at = gradient->by_position ? first + r - gradient->first_bias
-                                              : plan->sweep_row[first + r] - plan->first_neuron;
-    put(step->engine, gradient->biases, at, sum[r], accumulate);
+  const uint32_t *row = gradient->by_position ? NULL : plan->sweep_row + first;
+  const uint64_t from = gradient->by_position ? first - gradient->first_bias : 0;
+  if (step->engine->options.type == BDAG_FLOAT32) {
+    float *biases = (float *)gradient->biases + from;
+    for (uint32_t r = 0; r < rows; r++) {
+      float *to = biases + (row != NULL ? row[r] - plan->first_neuron : r);
+      *to = (float)(accumulate ? *to + sum[r] : sum[r]);
+    }
+  } else {
+    double *biases = (double *)gradient->biases + from;
+    for (uint32_t r = 0; r < rows; r++) {
+      double *to = biases + (row != NULL ? row[r] - plan->first_neuron : r);
+      *to = accumulate ? *to + sum[r] : sum[r];
+    }
   }
 }
 
@@ -326,31 +361,36 @@ static void derive_registered_rows(const bdag_step *step, const bdag_sweep_group
   }
 }
 
-static void derive_known_rows(const bdag_step *step, const bdag_sweep_group *group, uint64_t first,
-                              uint32_t rows, double *sum) {
+/* What all rows of a group have in common. */
+static bdag_derive_job derive_job(const bdag_step *step, const bdag_sweep_group *group) {
   const bdag_engine *engine = step->engine;
-  const uint32_t *row = step->plan->sweep_row + first;
-  const bdag_derive_job job = {
+  return (bdag_derive_job){
       .kind = group->activation,
       .parameter = group->activation_parameter,
-      .row = row,
-      .rows = rows,
-      .in = kept_in(step, row[0]) != NULL ? step->in : NULL, /* of all rows of a group or none */
       .in_row = engine->in_full ? NULL : step->plan->in_row,
       .in_first = step->plan->first_neuron,
-      .out = step->out,
-      .out_grad = step->out_grad,
-      .in_grad = step->in_grad,
       .row_stride = engine->tile,
-      .count = step->lanes,
-      .sum = sum,
   };
-  engine->kernels->derive(&job);
+}
+
+static inline void derive_known_rows(const bdag_step *step, bdag_derive_job *job, uint64_t first,
+                                     uint32_t rows, double *sum) {
+  job->row = step->plan->sweep_row + first;
+  job->rows = rows;
+  job->in =
+      kept_in(step, job->row[0]) != NULL ? step->in : NULL; /* of all rows of a group or none */
+  job->out = step->out;
+  job->out_grad = step->out_grad;
+  job->in_grad = step->in_grad;
+  job->count = step->lanes;
+  job->sum = sum;
+  step->engine->kernels->derive(job);
 }
 
 /* σ′ and bias gradients of rows of a group, whose out_grad is complete. */
-static void derive_rows(const bdag_step *step, const bdag_sweep_group *group, uint64_t first,
-                        uint32_t rows, const bdag_gradient *gradient, int accumulate) {
+static void derive_rows(const bdag_step *step, const bdag_sweep_group *group, bdag_derive_job *job,
+                        uint64_t first, uint32_t rows, const bdag_gradient *gradient,
+                        int accumulate) {
   const int registered = group->activation >= BDAG_ACTIVATION_REGISTERED;
   for (uint32_t done = 0; done < rows; done += SUMMED_ROWS) {
     const uint32_t rest = rows - done, some = rest < SUMMED_ROWS ? rest : SUMMED_ROWS;
@@ -358,7 +398,7 @@ static void derive_rows(const bdag_step *step, const bdag_sweep_group *group, ui
     if (registered)
       derive_registered_rows(step, group, first + done, some, sum);
     else
-      derive_known_rows(step, group, first + done, some, sum);
+      derive_known_rows(step, job, first + done, some, sum);
     put_sums(step, first + done, some, sum, gradient, accumulate);
   }
 }
@@ -369,8 +409,9 @@ static void finish_group(const bdag_step *step, const bdag_task *task,
                          int accumulate, int pulls) {
   const uint32_t *rows = step->plan->sweep_row + group->first;
   if (!task->is_input) {
+    bdag_derive_job job = derive_job(step, group);
     if (group->bundles == 0)
-      derive_rows(step, group, group->first, group->rows, gradient, accumulate);
+      derive_rows(step, group, &job, group->first, group->rows, gradient, accumulate);
     return;
   }
   if (!pulls || step->in_grad == step->out_grad) return;
@@ -390,40 +431,43 @@ static void unbundled_group(const bdag_step *step, const bdag_sweep_group *group
 }
 
 /* What the rows of one bundle share stays in L1 from the pulls to the gradients. */
-static void bundled_group(bdag_engine *engine, const bdag_grad_task *places, const bdag_task *task,
-                          const bdag_sweep_group *group, uint64_t first_tile, uint64_t tiles,
+static void bundled_group(const bdag_step *first, const bdag_task *task,
+                          const bdag_sweep_group *group, uint64_t tiles,
                           const bdag_gradient *gradient, int accumulate, int pulls) {
+  const bdag_plan *plan = first->plan;
+  bdag_bundle_job job = bundle_job(first, group);
+  bdag_derive_job derive = derive_job(first, group);
   for (uint32_t i = group->bundle; i < group->bundle + group->bundles; i++) {
-    const bdag_bundle *bundle = &engine->plan->bundle[i];
-    prefetch_read(engine->plan->hole + bundle->hole, bundle->holes * sizeof *engine->plan->hole);
-    for (uint64_t tile = first_tile; pulls && tile < first_tile + tiles; tile++) {
-      const bdag_step step = backward_step(engine, places, tile);
-      pull_bundle(&step, bundle, group->from_zero);
+    const bdag_bundle *bundle = &plan->bundle[i];
+    prefetch_read(plan->hole + bundle->hole, bundle->holes * sizeof *plan->hole);
+    take_bundle(&job, first, bundle);
+    for (uint64_t tile = 0; pulls && tile < tiles; tile++) {
+      const bdag_step step = step_after(first, tile);
+      pull_bundle(&step, bundle, &job);
       if (!task->is_input)
-        derive_rows(&step, group, bundle->first, bundle->rows, gradient,
-                    accumulate || tile > first_tile);
+        derive_rows(&step, group, &derive, bundle->first, bundle->rows, gradient,
+                    accumulate || tile > 0);
     }
-    bundle_gradients(engine, places, bundle, first_tile, tiles, gradient, accumulate);
+    bundle_gradients(first, bundle, &job, tiles, gradient, accumulate);
   }
 }
 
-static void backward_rows(bdag_engine *engine, const bdag_grad_task *places, const bdag_task *task,
-                          uint64_t first_tile, uint64_t tiles, const bdag_gradient *gradient,
-                          int accumulate) {
-  const bdag_plan *plan = engine->plan;
-  const int pulls = !task->is_input || (engine->options.keep & BDAG_KEEP_INPUT_GRAD);
+static void backward_rows(const bdag_step *first, const bdag_task *task, uint64_t tiles,
+                          const bdag_gradient *gradient, int accumulate) {
+  const bdag_plan *plan = first->plan;
+  const int pulls = !task->is_input || (first->engine->options.keep & BDAG_KEEP_INPUT_GRAD);
   const uint64_t pulled = pulls && task->pulls > 0 ? tiles : 0;
-  for (uint64_t tile = first_tile; tile < first_tile + pulled; tile++) {
-    const bdag_step step = backward_step(engine, places, tile);
+  for (uint64_t tile = 0; tile < pulled; tile++) {
+    const bdag_step step = step_after(first, tile);
     for (uint32_t i = 0; i < task->pulls; i++) pull_group(&step, &plan->pull[task->pull + i]);
   }
   for (uint32_t i = task->first; i < task->first + task->count; i++) {
     const bdag_sweep_group *group = &plan->sweep[i];
-    if (group->bundles > 0)
-      bundled_group(engine, places, task, group, first_tile, tiles, gradient, accumulate, pulls);
-    for (uint64_t tile = first_tile; tile < first_tile + tiles; tile++) {
-      const bdag_step step = backward_step(engine, places, tile);
-      const int adds = accumulate || tile > first_tile;
+    if (group->bundles > 0) bundled_group(first, task, group, tiles, gradient, accumulate, pulls);
+    for (uint64_t tile = 0; tile < tiles; tile++) {
+      if (group->bundles > 0 && !task->is_input) break;
+      const bdag_step step = step_after(first, tile);
+      const int adds = accumulate || tile > 0;
       if (group->bundles == 0) unbundled_group(&step, group, gradient, adds, pulls);
       if (!group->continues) finish_group(&step, task, group, gradient, adds, pulls);
     }
@@ -485,17 +529,17 @@ static void clear_padding(const bdag_engine *engine, const bdag_panel *panel,
     memset(to + k * row + lanes, 0, row - lanes);
 }
 
-static void backward_panels(bdag_engine *engine, const bdag_grad_task *places,
-                            const bdag_task *task, uint64_t first_tile, uint64_t tiles,
+static void backward_panels(const bdag_step *first, const bdag_task *task, uint64_t tiles,
                             const bdag_gradient *gradient, int accumulate) {
+  const bdag_engine *engine = first->engine;
   for (uint32_t p = task->first; p < task->first + task->count; p++) {
     const bdag_panel *panel = &engine->plan->panel[p];
     if (gradient->by_position) clear_padding(engine, panel, gradient);
     for (uint64_t done = 0; done < tiles;) {
-      const bdag_step step = backward_step(engine, places, first_tile + done);
+      const bdag_step step = step_after(first, done);
       const uint64_t rest = tiles - done;
-      const uint64_t some = whole_tiles(engine, first_tile + done,
-                                        rest < engine->chunk_tiles ? rest : engine->chunk_tiles);
+      const uint64_t some =
+          whole_tiles(engine, step.tile, rest < engine->chunk_tiles ? rest : engine->chunk_tiles);
       if (some > 0)
         panel_gradients(&step, p, some, gradient, accumulate || done > 0);
       else
@@ -523,10 +567,11 @@ void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile,
   const bdag_grad_task places = places_of(engine, task);
   const bdag_part part = bdag_part_begin(engine, task, group);
   const uint64_t begin = bdag_trace_begin(engine);
+  const bdag_step first = backward_step(engine, &places, first_tile);
   if (work->kind == BDAG_TASK_PANELS)
-    backward_panels(engine, &places, work, first_tile, tiles, &part.to, part.accumulate);
+    backward_panels(&first, work, tiles, &part.to, part.accumulate);
   else
-    backward_rows(engine, &places, work, first_tile, tiles, &part.to, part.accumulate);
+    backward_rows(&first, work, tiles, &part.to, part.accumulate);
   bdag_trace_end(engine, begin, BDAG_TRACE_BACKWARD, task, first_tile, tiles, group);
   bdag_part_end(engine, &part);
 }
