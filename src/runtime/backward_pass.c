@@ -260,17 +260,6 @@ static void masked_bundle(const bdag_step *step, const bdag_bundle *bundle,
   }
 }
 
-static void zero_holes(const bdag_engine *engine, uint64_t hole, uint32_t holes,
-                       const bdag_gradient *gradient) {
-  const uint32_t *slot = engine->plan->hole + hole;
-  if (engine->options.type == BDAG_FLOAT32)
-    for (uint32_t i = 0; i < holes; i++)
-      ((float *)gradient->weights)[slot[i] - gradient->first] = 0;
-  else
-    for (uint32_t i = 0; i < holes; i++)
-      ((double *)gradient->weights)[slot[i] - gradient->first] = 0;
-}
-
 /* How many tiles from first_tile on hold no left-out samples. */
 static uint64_t whole_tiles(const bdag_engine *engine, uint64_t first_tile, uint64_t most) {
   uint64_t tiles = 0;
@@ -299,7 +288,8 @@ static void bundle_gradients(const bdag_step *first, const bdag_bundle *bundle,
     engine->kernels->bundle_grad(job);
     done += some;
   }
-  if (bundle->holes > 0) zero_holes(engine, bundle->hole, bundle->holes, gradient);
+  if (gradient->is_complete && bundle->holes > 0)
+    bdag_zero_holes(engine, bundle->hole, bundle->holes);
 }
 
 /* in_grad = out_grad · σ′ with the user's σ′; 0 where out_grad is 0, whatever σ′ is. */
@@ -546,7 +536,7 @@ static void backward_panels(const bdag_step *first, const bdag_task *task, uint6
         masked_panel(&step, p, gradient, accumulate || done > 0);
       done += some > 0 ? some : 1;
     }
-    zero_holes(engine, panel->hole, panel->holes, gradient);
+    if (gradient->is_complete) bdag_zero_holes(engine, panel->hole, panel->holes);
   }
 }
 
