@@ -552,9 +552,13 @@ static void backward_panels(const bdag_step *first, const bdag_task *task, uint6
   }
 }
 
-/* Without shifts everything ahead may be looked at. */
+/* Without shifts everything ahead may be looked at, or all of the thread's part of a stage. */
 static bdag_grad_task places_of(const bdag_engine *engine, uint32_t task) {
   if (engine->moves_grad) return engine->places.task[task];
+  if (engine->in_stages) {
+    const bdag_reach *reach = &engine->reach[bdag_engine_worker(engine)];
+    return (bdag_grad_task){.row_limit = reach->position, .entry_limit = reach->entry};
+  }
   return (bdag_grad_task){.row_limit = engine->plan->swept,
                           .entry_limit = engine->plan->live_entries};
 }

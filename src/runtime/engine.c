@@ -176,7 +176,8 @@ static int allocate_scratch(bdag_engine *engine) {
       (uint64_t)tasks * (copied ? bdag_engine_choose_copies(engine, engine->tiles) : 1);
   if (all >= UINT32_MAX) return 1;
   engine->bytes += all * sizeof *engine->scheduler.state;
-  return bdag_engine_share_tasks(engine) ||
+  engine->reach = claim(engine, engine->options.threads, sizeof *engine->reach);
+  return engine->reach == NULL || bdag_engine_share_tasks(engine) ||
          bdag_scheduler_create(&engine->scheduler, engine->context, (uint32_t)all,
                                engine->options.threads);
 }
@@ -324,6 +325,7 @@ void bdag_engine_destroy(bdag_engine *engine) {
   bdag_free(context, engine->sample_loss);
   bdag_free(context, engine->has_left_out);
   bdag_free(context, engine->scratch);
+  bdag_free(context, engine->reach);
   bdag_free(context, engine->gathered);
   bdag_free(context, engine->loss_column);
   bdag_free(context, engine->batch_rows);
