@@ -1,3 +1,4 @@
+/* Graphs whose tasks measure the minimum effective task granularity. May include graphs and random numbers. */
 #include "metg_graph.h"
 
 const char *const bench_metg_names[BENCH_METG_SHAPES] = {"chains", "stencil", "random"};

@@ -73,6 +73,31 @@ static void add_biases(bdag_engine *engine, const bdag_task *task, const bdag_gr
   }
 }
 
+void bdag_zero_holes(const bdag_engine *engine, uint64_t hole, uint32_t holes) {
+  const uint32_t *slot = engine->plan->hole + hole;
+  if (engine->options.type == BDAG_FLOAT32)
+    for (uint32_t i = 0; i < holes; i++) ((float *)engine->gradient)[slot[i]] = 0;
+  else
+    for (uint32_t i = 0; i < holes; i++) ((double *)engine->gradient)[slot[i]] = 0;
+}
+
+static void zero_holes_of(const bdag_engine *engine, const bdag_task *task) {
+  const bdag_plan *plan = engine->plan;
+  for (uint32_t i = task->first; i < task->first + task->count; i++) {
+    if (task->kind == BDAG_TASK_PANELS) {
+      bdag_zero_holes(engine, plan->panel[i].hole, plan->panel[i].holes);
+      continue;
+    }
+    const bdag_sweep_group *group = &plan->sweep[i];
+    for (uint32_t b = group->bundle; b < group->bundle + group->bundles; b++)
+      bdag_zero_holes(engine, plan->bundle[b].hole, plan->bundle[b].holes);
+  }
+}
+
+static int is_last(const bdag_engine *engine, uint32_t turn) {
+  return turn + 1 == engine->pass_groups;
+}
+
 static void add_part(bdag_engine *engine, const bdag_part *part) {
   const uint64_t begin = bdag_trace_begin(engine);
   const bdag_task *task = &engine->plan->backward_task[part->task];
@@ -83,12 +108,13 @@ static void add_part(bdag_engine *engine, const bdag_part *part) {
   else
     add_double((double *)to, (const double *)part->to.weights, extent.count);
   if (extent.biases > 0) add_biases(engine, task, &part->to);
+  if (is_last(engine, part->turn)) zero_holes_of(engine, task);
   bdag_trace_end(engine, begin, BDAG_TRACE_REDUCE, BDAG_NO_TASK, 0, 0, 0);
 }
 
 /* The part is in the gradient: after the last one weights may take a step; others have their turn. */
 static void end_turn(bdag_engine *engine, const bdag_part *part) {
-  if (engine->descent.wanted && part->turn + 1 == engine->pass_groups) {
+  if (engine->descent.wanted && is_last(engine, part->turn)) {
     const bdag_extent extent = extent_of(engine->plan, &engine->plan->backward_task[part->task]);
     bdag_descend_slots(engine, extent.first, extent.count, engine->descent.decay);
   }
@@ -100,13 +126,18 @@ static void end_turn(bdag_engine *engine, const bdag_part *part) {
 /* ---- Turns --------------------------------------------------------------------------------------- */
 
 /* Who comes later has more to do: it adds, and fetches what another core wrote. So each thread comes first in
- * some stretches. Where sums may not depend on the number of threads, it is always the first group. */
-static uint32_t turn_of(const bdag_engine *engine, uint64_t first_slot, uint32_t group) {
-  const uint32_t threads = engine->pass_threads;
-  if (!engine->parts.rotates) return group;
+ * some stretches. In deterministic mode only the first two groups change, whose sum is the same in either
+ * order if each is summed from zero. */
+static uint32_t turn_of(const bdag_engine *engine, const bdag_extent *extent, uint32_t group) {
+  const bdag_parts *parts = &engine->parts;
+  if (!parts->rotates) return group;
+  const int fixed = engine->options.deterministic;
+  if (fixed && (group > 1 || engine->accumulate || bytes_of(engine, extent) > parts->room))
+    return group;
+  const uint32_t threads = fixed ? 2 : engine->pass_threads;
   const uint32_t round = group / threads * threads, rest = engine->pass_groups - round;
   const uint32_t at_once = rest < threads ? rest : threads;
-  const uint64_t stretch = first_slot * engine->element / engine->parts.stretch;
+  const uint64_t stretch = extent->first * engine->element / parts->stretch;
   return round + (uint32_t)((group - round + stretch) % at_once);
 }
 
@@ -190,10 +221,12 @@ bdag_part bdag_part_begin(bdag_engine *engine, uint32_t task, uint32_t group) {
                     .turn = group,
                     .to = whole_gradient(engine),
                     .accumulate = group > 0 || engine->accumulate};
+  part.to.is_complete = is_last(engine, part.turn);
   if (!parts->apart) return part;
   const bdag_extent extent = extent_of(engine->plan, &engine->plan->backward_task[task]);
-  const uint32_t turn = part.turn = turn_of(engine, extent.first, group);
+  const uint32_t turn = part.turn = turn_of(engine, &extent, group);
   part.accumulate = turn > 0 || engine->accumulate;
+  part.to.is_complete = is_last(engine, turn);
   if (turn == 0) return part;
   const size_t size = bytes_of(engine, &extent), worker = bdag_engine_worker(engine);
   if (size == 0) return part;
@@ -238,7 +271,7 @@ void bdag_parts_finish(bdag_engine *engine) {
 void bdag_parts_prepare(bdag_engine *engine, int at_once) {
   bdag_parts *parts = &engine->parts;
   parts->turns = at_once && engine->pass_groups > 1;
-  parts->rotates = parts->turns && !engine->options.deterministic;
+  parts->rotates = parts->turns;
   parts->apart = engine->pass_groups > 1 && (at_once || engine->options.deterministic);
   if (!parts->turns) return;
   for (uint32_t t = 0; t < engine->plan->backward_tasks; t++)

@@ -18,6 +18,7 @@ typedef struct bdag_gradient {
       biases; /* by row − first_neuron, or, if by_position, by position in sweep_row − first_bias */
   uint64_t first_bias;
   int by_position;
+  int is_complete; /* no other group adds to it later: what is no edge becomes 0 */
 } bdag_gradient;
 
 /* A task's gradient for one group. */
@@ -58,6 +59,8 @@ void bdag_parts_prepare(struct bdag_engine *engine, int at_once);
 /* Around a task's work for one group. */
 bdag_part bdag_part_begin(struct bdag_engine *engine, uint32_t task, uint32_t group);
 void bdag_part_end(struct bdag_engine *engine, const bdag_part *part);
+/* Padding in the gradient, which kernels write as if there were edges. */
+void bdag_zero_holes(const struct bdag_engine *engine, uint64_t hole, uint32_t holes);
 /* Until all parts of the calling thread are in the gradient, or the pass has failed. */
 void bdag_parts_finish(struct bdag_engine *engine);
 

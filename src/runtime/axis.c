@@ -46,7 +46,7 @@ uint32_t bdag_engine_choose_copies(const bdag_engine *engine, uint64_t groups) {
  * for one. */
 #define FOREIGN_DENSE  1.03
 #define FOREIGN_LISTS  1.7
-#define FOREIGN_STAGES 1.75
+#define FOREIGN_STAGES 1.45
 /* A sample of a narrow tile costs more: each edge's weight and indices are read for fewer. */
 #define NARROW      1.4
 #define NARROW_ROWS 8u

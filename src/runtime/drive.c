@@ -95,7 +95,8 @@ static const bdag_task_graph *graph_of(const bdag_engine *engine, int backward) 
 
 static void prepare_tasks(bdag_engine *engine, int backward, task_run run) {
   const bdag_task_work work = {.run = run, .argument = engine};
-  if (engine->stages[backward].count > 0)
+  engine->in_stages = engine->stages[backward].count > 0;
+  if (engine->in_stages)
     bdag_stages_prepare(&engine->stages[backward]);
   else
     bdag_scheduler_prepare(&engine->scheduler, graph_of(engine, backward), &work);
@@ -109,8 +110,10 @@ static void prepare_copies(bdag_engine *engine, int backward, task_run run) {
 }
 
 static void join_tasks(bdag_engine *engine, bdag_worker worker, int backward, task_run run) {
-  const bdag_task_work work = {.run = run, .argument = engine};
-  if (engine->stages[backward].count > 0 && engine->pass_copies == 1)
+  const bdag_task_work work = {.run = run,
+                               .argument = engine,
+                               .expect = backward ? bdag_expect_backward : bdag_expect_forward};
+  if (engine->in_stages)
     bdag_stages_join(&engine->stages[backward], worker.number, worker.team, &work);
   else
     bdag_scheduler_join(&engine->scheduler, worker.number, worker.team);
@@ -174,6 +177,7 @@ static void forward_by_vertices(bdag_engine *engine, bdag_worker worker, const v
 
 void bdag_drive_forward(bdag_engine *engine, bdag_axis axis, const bdag_exchange *exchange) {
   engine->pass_copies = 1;
+  engine->in_stages = 0;
   if (axis != BDAG_AXIS_VERTICES && axis != BDAG_AXIS_BOTH) {
     on_team(engine, forward_by_tiles, exchange);
     return;
@@ -312,6 +316,7 @@ void bdag_drive_backward(bdag_engine *engine, bdag_axis axis, const bdag_exchang
   for (uint32_t i = 0; i < BDAG_MEETINGS; i++) bdag_meeting_prepare(&engine->meeting[i]);
   bdag_parts_prepare(engine, axis == BDAG_AXIS_TILES);
   engine->pass_copies = 1;
+  engine->in_stages = 0;
   if (axis != BDAG_AXIS_VERTICES && axis != BDAG_AXIS_BOTH) {
     on_team(engine, backward_by_tiles, &rest);
     return;

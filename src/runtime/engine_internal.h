@@ -7,6 +7,7 @@
 #define BDAG_RUNTIME_ENGINE_INTERNAL_H
 
 #include "runtime/accumulate.h"
+#include "runtime/expect.h"
 #include "runtime/grad_places.h"
 #include "runtime/meeting.h"
 #include "runtime/scheduler.h"
@@ -69,6 +70,7 @@ struct bdag_engine {
   uint32_t *loss_column; /* [most vertices of a term] 0, 1, 2, … */
   bdag_scheduler scheduler;
   bdag_stages stages[2]; /* forward, backward: instead of the scheduler where there are any */
+  bdag_reach *reach;     /* [threads] of a pass in stages */
   bdag_meeting meeting[BDAG_MEETINGS];
   double tile_seconds[2], team_seconds, foreign; /* estimates for the choice of the axis */
   int mostly_lists;
@@ -86,6 +88,7 @@ struct bdag_engine {
   uint32_t group_step;             /* see bdag_stretch_of */
   uint32_t pass_copies;            /* of each task, for groups or tiles of their own */
   uint64_t caller_mode;            /* its floating-point mode; see float_mode.h */
+  int in_stages;                   /* no thread looks ahead further than its reach */
   uint32_t claimed;                /* threads taken out of the context's budget */
   int forward_done, backward_done; /* by the last pass */
   int has_gradient, accumulate;    /* something to accumulate onto; this pass does */

@@ -90,7 +90,7 @@ static int forward_lists(const bdag_step *step, const bdag_row_run *run, int fro
       .count = step->lanes,
       .initial = from_bias ? biases_from(step, run->row) : NULL,
       .ahead = step->engine->ahead,
-      .limit = plan->list_offset[plan->rows],
+      .limit = step->list_limit,
       .segment = segment_rows(step->engine),
       .activation = activates ? run->activation : BDAG_IDENTITY,
       .parameter = run->activation_parameter,
@@ -161,9 +161,12 @@ static void forward_block(const bdag_step *step, const bdag_block *block) {
 static void forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles) {
   const bdag_task *work = &engine->plan->forward_task[task];
   const bdag_gathered weights = bdag_gather_task(engine, work);
+  const uint64_t limit = engine->in_stages ? engine->reach[bdag_engine_worker(engine)].entry
+                                           : engine->plan->list_offset[engine->plan->rows];
   for (uint64_t tile = first_tile; tile < first_tile + tiles; tile++) {
     bdag_step step = step_of(engine, tile);
     step.irregular = weights;
+    step.list_limit = limit;
     for (uint32_t i = work->first; i < work->first + work->count; i++)
       forward_block(&step, &step.plan->block[i]);
   }

@@ -53,17 +53,23 @@ static bdag_rows_between own_rows(const bdag_plan *plan, const bdag_task *task) 
   return own;
 }
 
-/* Successors of a row ascend, those of a bundle stand at its first row. */
-static bdag_rows_between listed_rows(const bdag_plan *plan, const bdag_task *task) {
-  bdag_rows_between listed = {UINT32_MAX, 0};
-  if (task->count == 0) return listed;
-  const bdag_sweep_group *first = &plan->sweep[task->first], *last = first + task->count - 1;
-  for (uint64_t i = first->first; i < last->first + last->rows; i++) {
+/* Successors of a row ascend; those of a bundle, which stand at its first row, do only by ramps. */
+static void include_listed(bdag_rows_between *between, const bdag_plan *plan,
+                           const bdag_sweep_group *group) {
+  for (uint64_t i = group->first; i < group->first + group->rows; i++) {
     const uint64_t begin = plan->sweep_offset[i], end = plan->sweep_offset[i + 1];
     if (begin == end) continue;
-    include(&listed, plan->sweep_successor[begin]);
-    include(&listed, plan->sweep_successor[end - 1]);
+    include(between, plan->sweep_successor[begin]);
+    include(between, plan->sweep_successor[end - 1]);
+    for (uint64_t e = begin; group->bundles > 0 && e < end; e++)
+      include(between, plan->sweep_successor[e]);
   }
+}
+
+static bdag_rows_between listed_rows(const bdag_plan *plan, const bdag_task *task) {
+  bdag_rows_between listed = {UINT32_MAX, 0};
+  for (uint32_t i = task->first; i < task->first + task->count; i++)
+    include_listed(&listed, plan, &plan->sweep[i]);
   return listed;
 }
 

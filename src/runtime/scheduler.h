@@ -7,6 +7,11 @@
 
 #include "plan/plan_internal.h"
 
+/* Tasks that a thread runs next, first … end − 1, and after them later … later_end − 1. */
+typedef struct bdag_expected {
+  uint32_t first, end, later, later_end;
+} bdag_expected;
+
 /* The graph may be run as several copies at once; task t of copy c has number c · count + t. Chained: it
  * also waits for task t of the copy before. */
 typedef struct bdag_task_work {
@@ -14,6 +19,8 @@ typedef struct bdag_task_work {
   void *argument;
   uint32_t copies; /* 0 is 1 */
   int chained;
+  /* stages, unless NULL: a thread is about to wait until it may run its next tasks */
+  void (*expect)(void *argument, const bdag_expected *tasks);
 } bdag_task_work;
 
 /* A thread's own list, which others may take from, and where it waits for a part of theirs: lists are

@@ -141,16 +141,27 @@ static void wait_for_all(const bdag_stages *stages, uint32_t thread, uint32_t te
     if (t != thread) wait_for(stages, t, count);
 }
 
+/* Before a thread's part of a stage. */
+static void expect(const bdag_stages *stages, uint32_t stage, uint32_t part,
+                   const bdag_task_work *work) {
+  const uint32_t *next = stages->first + (uint64_t)stage * stages->threads + part;
+  const uint32_t *later = stage + 1 < stages->count ? next + stages->threads : next;
+  const bdag_expected tasks = {next[0], next[1], later[0], later[1]};
+  work->expect(work->argument, &tasks);
+}
+
 /* A team that is smaller than was asked for takes over the parts of those that are missing. */
 void bdag_stages_join(bdag_stages *stages, uint32_t thread, uint32_t team,
                       const bdag_task_work *work) {
   const uint32_t parts = stages->threads;
   for (uint32_t stage = 0; stage < stages->count; stage++) {
     const uint32_t *first = stages->first + (uint64_t)stage * parts;
-    wait_for_all(stages, thread, team, stage);
-    for (uint32_t part = thread; part < parts; part += team)
+    for (uint32_t part = thread; part < parts; part += team) {
+      if (work->expect != NULL) expect(stages, stage, part, work);
+      if (part == thread) wait_for_all(stages, thread, team, stage);
       for (uint32_t task = first[part]; task < first[part + 1]; task++)
         work->run(work->argument, task);
+    }
     atomic_store_explicit(&stages->progress[thread].stages, stage + 1, memory_order_release);
   }
   wait_for_all(stages, thread, team, stages->count);

@@ -15,6 +15,7 @@ typedef struct bdag_step {
   const bdag_grad_task *places;
   size_t row_bytes, lanes;
   uint64_t tile;
+  uint64_t list_limit;     /* entries of lists that may be looked at */
   bdag_gathered irregular; /* forward: weights of the task */
 } bdag_step;
 

@@ -6,7 +6,7 @@
 
 #include "trace_fixture.h"
 
-enum { TIMES = 30 };
+enum { TIMES = 12 };
 
 static uint64_t gradient_bytes(const trace_fixture *f) {
   return f->plan->state_count * f->engine->element;
@@ -20,37 +20,69 @@ static char *gradient_after_step(trace_fixture *f) {
   return copy;
 }
 
-static char *serial_gradient(const trace_wish *wish, size_t room) {
+/* The same added to that of another batch. */
+static char *gradient_after_two(trace_fixture *f) {
+  const uint64_t columns = f->plan->target_count;
+  const bdag_array targets = {f->targets, BDAG_FLOAT32, (ptrdiff_t)columns, 1};
+  bdag_backward_options options = BDAG_BACKWARD_OPTIONS_INIT;
+  double loss;
+  char *copy = malloc(gradient_bytes(f));
+  options.targets = &targets;
+  options.accumulate = 1;
+  cr_assert_eq(bdag_forward(f->engine, f->weights, f->batch / 2, f->x, f->y), BDAG_OK);
+  cr_assert_eq(bdag_backward(f->engine, f->weights, f->targets, NULL, &loss), BDAG_OK);
+  cr_assert_eq(bdag_forward(f->engine, f->weights, f->batch, f->x, f->y), BDAG_OK);
+  cr_assert_eq(bdag_backward_arrays(f->engine, f->weights, &options, &loss), BDAG_OK);
+  memcpy(copy, f->engine->gradient, gradient_bytes(f));
+  return copy;
+}
+
+static char *gradient_after(trace_fixture *f, int passes) {
+  return passes > 1 ? gradient_after_two(f) : gradient_after_step(f);
+}
+
+static char *serial_gradient(const trace_wish *wish, size_t room, int passes) {
   trace_fixture f;
   trace_wish serial = *wish;
   serial.axis = BDAG_AXIS_SERIAL;
   fixture_random(&f, &serial);
   if (room != SIZE_MAX) f.engine->parts.room = room;
-  char *gradient = gradient_after_step(&f);
+  char *gradient = gradient_after(&f, passes);
   fixture_release(&f);
   return gradient;
 }
 
-/* The room of each thread is made smaller before the passes. */
+/* The room of each thread is made smaller before the passes, and so are stretches. */
+static void check_passes(const trace_wish *wish, size_t room, size_t stretch, int passes) {
+  trace_fixture f;
+  fixture_random(&f, wish);
+  cr_assert_gt(bdag_engine_choose_groups(f.engine, f.engine->tiles, wish->axis), 2);
+  if (room != SIZE_MAX) f.engine->parts.room = room;
+  if (stretch != 0) f.engine->parts.stretch = stretch;
+  char *expected = serial_gradient(wish, room == 0 ? 0 : SIZE_MAX, passes);
+  for (int i = 0; i < TIMES; i++) {
+    char *found = gradient_after(&f, passes);
+    cr_assert(memcmp(found, expected, gradient_bytes(&f)) == 0,
+              "axis %d, %u threads, %zu bytes, stretch %zu, %d passes: other sums", (int)wish->axis,
+              wish->threads, room, stretch, passes);
+    free(found);
+  }
+  free(expected);
+  fixture_release(&f);
+}
+
+/* Groups of several chunks without room: they do not begin at zero. */
 static void check_room(bdag_axis axis, uint32_t threads, size_t room) {
   const trace_wish wish = {.threads = threads,
                            .axis = axis,
                            .batch = 1000,
                            .deterministic = 1,
+                           .groups = room == 0 ? 3 : 0,
                            .granularity = BDAG_GRANULARITY_VERTEX};
-  trace_fixture f;
-  fixture_random(&f, &wish);
-  cr_assert_gt(bdag_engine_choose_groups(f.engine, f.engine->tiles, axis), 2);
-  if (room != SIZE_MAX) f.engine->parts.room = room;
-  char *expected = serial_gradient(&wish, room == 0 ? 0 : SIZE_MAX);
-  for (int i = 0; i < TIMES; i++) {
-    char *found = gradient_after_step(&f);
-    cr_assert(memcmp(found, expected, gradient_bytes(&f)) == 0,
-              "axis %d, %u threads, %zu bytes: other sums", (int)axis, threads, room);
-    free(found);
+  for (int passes = 1; passes <= 2; passes++) {
+    check_passes(&wish, room, 0, passes);
+    check_passes(&wish, room, 100, passes);
   }
-  free(expected);
-  fixture_release(&f);
 }
 
 /* The room of the largest task, or of a few. */
@@ -85,7 +117,7 @@ Test(accumulate, passes_repeat_themselves) {
       f.engine->parts.room = room;
       f.engine->parts.stretch = 100;
       char *first = gradient_after_step(&f);
-      for (int i = 0; i < TIMES / 5; i++) {
+      for (int i = 0; i < TIMES / 2; i++) {
         char *found = gradient_after_step(&f);
         cr_assert(memcmp(found, first, gradient_bytes(&f)) == 0, "%u threads, %zu bytes", threads,
                   room);

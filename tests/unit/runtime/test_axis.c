@@ -164,6 +164,25 @@ static uint32_t tile_of(bdag_plan *plan, uint64_t batch, bdag_axis axis, int det
   return tile;
 }
 
+/* One tile whose sums may not be cut: its vertices are shared out. */
+Test(axis, vertices_where_sums_may_not_depend_on_threads) {
+  bdag_context *one = context_of(1), *two = context_of(2);
+  bdag_plan *alone = irregular(one), *plan = irregular(two);
+  bdag_engine *engine = engine_of(plan, 64, BDAG_AXIS_AUTO, 1);
+  cr_expect_eq(bdag_engine_choose_axis(engine, 1, 0), BDAG_AXIS_VERTICES);
+  cr_expect_eq(bdag_engine_choose_axis(engine, 1, 1), BDAG_AXIS_VERTICES);
+  cr_expect_gt(engine->stages[0].count, 1);
+  cr_expect_gt(engine->stages[1].count, 1);
+  bdag_engine_destroy(engine);
+  engine = engine_of(alone, 64, BDAG_AXIS_AUTO, 1);
+  cr_expect_eq(bdag_engine_choose_axis(engine, 1, 1), BDAG_AXIS_SERIAL);
+  bdag_engine_destroy(engine);
+  bdag_plan_release(alone);
+  bdag_plan_release(plan);
+  bdag_context_destroy(one);
+  bdag_context_destroy(two);
+}
+
 Test(axis, narrow_tiles_for_two_threads) {
   bdag_context *one = context_of(1), *two = context_of(2);
   bdag_plan *alone = irregular(one), *plan = irregular(two), *dense = layered(two, NULL);

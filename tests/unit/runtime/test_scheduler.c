@@ -211,7 +211,8 @@ static uint32_t check_copies_of(bdag_scheduler *scheduler, const bdag_task_graph
                                 uint32_t threads, uint32_t copies, int chained) {
   bdag_task_graph all = copies_of(graph, copies, chained);
   subject s = subject_of(&all);
-  const bdag_task_work work = {run_task, &s, copies, chained};
+  const bdag_task_work work = {
+      .run = run_task, .argument = &s, .copies = copies, .chained = chained};
   uint32_t wrong = count_wrong(NULL, &s, 0, NULL);
   uint64_t *expected = malloc((all.count + 1) * sizeof *expected);
   memcpy(expected, s.journal.sum, all.count * sizeof *expected);
@@ -243,6 +244,37 @@ static uint32_t check_copies(const bdag_context *context, uint32_t threads) {
 
 /* ---- Stages -------------------------------------------------------------------------------------- */
 
+/* What each thread was told to expect; a cache line each. */
+typedef struct expectation {
+  _Alignas(64) bdag_expected tasks;
+  uint32_t told, run, wrong;
+} expectation;
+
+typedef struct expectations {
+  subject *subject;
+  expectation thread[LARGEST_TEAM];
+  int all; /* nobody takes over another's parts */
+} expectations;
+
+static void note_expected(void *argument, const bdag_expected *tasks) {
+  expectations *e = argument;
+  expectation *own = &e->thread[omp_get_thread_num()];
+  if (own->told++ > 0) {
+    own->wrong += own->run != own->tasks.end;
+    own->wrong +=
+        e->all && (tasks->first != own->tasks.later || tasks->end != own->tasks.later_end);
+  }
+  own->tasks = *tasks;
+  own->run = tasks->first;
+}
+
+static void run_expected(void *argument, uint32_t task) {
+  expectations *e = argument;
+  expectation *own = &e->thread[omp_get_thread_num()];
+  own->wrong += own->told == 0 || task != own->run++ || task >= own->tasks.end;
+  run_task(e->subject, task);
+}
+
 static void run_stages(bdag_stages *stages, uint32_t team, const bdag_task_work *work) {
   bdag_stages_prepare(stages);
 #pragma omp parallel num_threads((int)team)
@@ -252,7 +284,6 @@ static void run_stages(bdag_stages *stages, uint32_t team, const bdag_task_work 
 /* Shared out for `threads`, run by so many and by fewer. */
 static uint32_t check_stages_of(const bdag_context *context, const bdag_task_graph *graph,
                                 subject *s, uint32_t threads, double worth) {
-  const bdag_task_work work = {.run = run_task, .argument = s};
   bdag_task *task = calloc(graph->count + 1, sizeof *task);
   uint64_t *expected = malloc((graph->count + 1) * sizeof *expected);
   uint32_t wrong = count_wrong(NULL, s, 0, NULL);
@@ -264,7 +295,11 @@ static uint32_t check_stages_of(const bdag_context *context, const bdag_task_gra
   for (uint32_t team = threads; team > 0; team /= 2) {
     memset(s->journal.runs, 0, graph->count * sizeof *s->journal.runs);
     memset(s->journal.place, 0, graph->offset[graph->count] * sizeof *s->journal.place);
+    expectations expects = {.subject = s, .all = team == threads};
+    const bdag_task_work work = {
+        .run = run_expected, .argument = &expects, .expect = note_expected};
     run_stages(&stages, team, &work);
+    for (uint32_t i = 0; i < LARGEST_TEAM; i++) wrong += expects.thread[i].wrong;
     for (uint32_t t = 0; t < graph->count; t++)
       wrong += s->journal.runs[t] != 1 || s->journal.sum[t] != expected[t];
   }

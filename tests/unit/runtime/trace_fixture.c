@@ -15,6 +15,7 @@ static void finish(trace_fixture *f, const trace_wish *wish, uint32_t outputs,
   bdag_output list[OUTPUTS];
   for (uint32_t i = 0; i < outputs; i++) list[i] = (bdag_output){output[i], 0, 0};
   plan_options.granularity = wish->granularity;
+  plan_options.accumulation_groups = wish->groups;
   engine_options.max_batch = f->batch = wish->batch;
   engine_options.axis = wish->axis;
   engine_options.deterministic = wish->deterministic;

@@ -21,6 +21,7 @@ typedef struct trace_wish {
   uint64_t batch;
   int deterministic;
   bdag_granularity granularity;
+  uint32_t groups;  /* of accumulation; 0: as usual */
   uint64_t records; /* room in the trace; 0: as usual */
   const bdag_allocator *allocator;
   const bdag_activation_functions *functions; /* the diamond's activation; NULL: tanh */
