@@ -96,8 +96,9 @@ typedef struct bdag_union_job {
 } bdag_union_job;
 
 /* Irregular targets: row(target + r) += Σ_i weights[i − offset[0]] · row(source[i]) over i from offset[r]
- * to offset[r + 1]. Rows are prefetched `ahead` entries before they are needed, 0: not at all; entries up
- * to `limit` may be looked at for that. */
+ * to offset[r + 1], one target after the other, so that it may read those before it (list, not
+ * list_segments). Rows are prefetched `ahead` entries before they are needed, 0: not at all; entries up to
+ * `limit` may be looked at for that. */
 typedef struct bdag_list_job {
   const void *weights;
   const uint32_t *source;

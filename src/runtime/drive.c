@@ -135,8 +135,8 @@ static void forward_chunk(bdag_engine *engine, uint64_t first, uint64_t tiles,
                           const bdag_exchange *exchange) {
   for (uint64_t tile = first; tile < first + tiles; tile++)
     bdag_load_inputs(engine, tile, exchange->x);
-  for (uint32_t t = 0; t < engine->plan->forward_tasks && !stopped(engine); t++)
-    bdag_forward_task(engine, t, first, tiles);
+  for (uint32_t t = 0; t < engine->plan->forward_tasks && !stopped(engine);)
+    t += bdag_forward_tasks(engine, t, first, tiles);
   for (uint64_t tile = first; tile < first + tiles; tile++) store_tile(engine, tile, exchange);
 }
 

@@ -201,6 +201,9 @@ double bdag_loss_total(const bdag_engine *engine);
 void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles);
 void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles,
                         uint32_t group);
+/* By one thread in the order of tasks: this one, and maybe some that follow. Returns how many were done. */
+uint32_t bdag_forward_tasks(bdag_engine *engine, uint32_t task, uint64_t first_tile,
+                            uint64_t tiles);
 
 /* Numbers behind the rows of one sample, so that whole vectors can be written. */
 #define BDAG_SINGLE_ROOM 16

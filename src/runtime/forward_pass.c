@@ -177,3 +177,61 @@ void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, 
   forward_task(engine, task, first_tile, tiles);
   bdag_trace_end(engine, begin, BDAG_TRACE_FORWARD, task, first_tile, tiles, 0);
 }
+
+/* ---- Tasks one after the other ------------------------------------------------------------------- */
+
+/* Rows of one kernel call; a pass that is cancelled waits for them. */
+#define JOINED_ROWS 2048u
+
+/* Whether a block of lists can follow the rows of `run`, to which it is added then. */
+static int join_block(const bdag_plan *plan, const bdag_block *block, bdag_row_run *run) {
+  const bdag_row_run *next = &plan->run[block->run];
+  if (block->panels + block->unions > 0 || block->runs != 1 || next->shares ||
+      next->activation >= BDAG_ACTIVATION_REGISTERED)
+    return 0;
+  if (run->rows == 0) {
+    *run = *next;
+    return 1;
+  }
+  const uint32_t kept = plan->in_row[run->row];
+  if (next->row != run->row + run->rows || next->activation != run->activation ||
+      next->keeps_in != run->keeps_in ||
+      memcmp(&next->activation_parameter, &run->activation_parameter, sizeof(double)) != 0 ||
+      plan->in_row[next->row] != (kept == BDAG_NO_ROW ? kept : kept + run->rows))
+    return 0;
+  run->rows += next->rows;
+  return 1;
+}
+
+/* How many tasks from `first` on are lists that one kernel call can do: it takes rows in order, so that
+ * they may depend on each other. */
+static uint32_t join_tasks(const bdag_plan *plan, uint32_t first, bdag_row_run *run) {
+  uint32_t end = first;
+  *run = (bdag_row_run){0};
+  for (; end < plan->forward_tasks && run->rows < JOINED_ROWS; end++) {
+    const bdag_task *task = &plan->forward_task[end];
+    bdag_row_run longer = *run;
+    for (uint32_t i = task->first; i < task->first + task->count; i++)
+      if (!join_block(plan, &plan->block[i], &longer)) return end - first;
+    *run = longer;
+  }
+  return end - first;
+}
+
+uint32_t bdag_forward_tasks(bdag_engine *engine, uint32_t task, uint64_t first_tile,
+                            uint64_t tiles) {
+  const bdag_plan *plan = engine->plan;
+  bdag_row_run run;
+  if (tiles == 1 && engine->trace == NULL && engine->gathered_bytes == 0) {
+    const uint32_t tasks = join_tasks(plan, task, &run);
+    if (tasks > 1) {
+      bdag_step step = step_of(engine, first_tile);
+      step.irregular = bdag_gather_task(engine, &plan->forward_task[task]);
+      step.list_limit = plan->list_offset[plan->rows];
+      (void)forward_lists(&step, &run, 1);
+      return tasks;
+    }
+  }
+  bdag_forward_task(engine, task, first_tile, tiles);
+  return 1;
+}
