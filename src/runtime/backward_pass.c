@@ -39,6 +39,13 @@ static inline bdag_step step_after(const bdag_step *first, uint64_t tiles) {
   return step;
 }
 
+/* The same, without a copy of the first one, which would wait for its stores. */
+static inline const bdag_step *step_at(const bdag_step *first, uint64_t tiles, bdag_step *room) {
+  if (tiles == 0) return first;
+  *room = step_after(first, tiles);
+  return room;
+}
+
 /* in_grad as far as a panel's targets are concerned. */
 static inline char *panel_grad(const bdag_step *step, uint32_t panel) {
   const bdag_engine *engine = step->engine;
@@ -274,16 +281,17 @@ static void bundle_gradients(const bdag_step *first, const bdag_bundle *bundle,
   job->gradient = gradient_from(engine, gradient, bundle->slot);
   job->count = engine->tile;
   for (uint64_t done = 0; done < tiles;) {
-    const bdag_step step = step_after(first, done);
-    const uint64_t some = whole_tiles(engine, step.tile, tiles - done);
+    bdag_step room;
+    const bdag_step *step = step_at(first, done, &room);
+    const uint64_t some = whole_tiles(engine, step->tile, tiles - done);
     if (some == 0) {
-      masked_bundle(&step, bundle, gradient, accumulate || done > 0);
+      masked_bundle(step, bundle, gradient, accumulate || done > 0);
       done++;
       continue;
     }
-    take_rows(job, &step);
+    take_rows(job, step);
     job->tiles = (uint32_t)some;
-    job->last_count = bdag_tile_lanes(engine, step.tile + some - 1);
+    job->last_count = bdag_tile_lanes(engine, step->tile + some - 1);
     job->accumulate = accumulate || done > 0;
     engine->kernels->bundle_grad(job);
     done += some;
@@ -432,10 +440,11 @@ static void bundled_group(const bdag_step *first, const bdag_task *task,
     prefetch_read(plan->hole + bundle->hole, bundle->holes * sizeof *plan->hole);
     take_bundle(&job, first, bundle);
     for (uint64_t tile = 0; pulls && tile < tiles; tile++) {
-      const bdag_step step = step_after(first, tile);
-      pull_bundle(&step, bundle, &job);
+      bdag_step room;
+      const bdag_step *step = step_at(first, tile, &room);
+      pull_bundle(step, bundle, &job);
       if (!task->is_input)
-        derive_rows(&step, group, &derive, bundle->first, bundle->rows, gradient,
+        derive_rows(step, group, &derive, bundle->first, bundle->rows, gradient,
                     accumulate || tile > 0);
     }
     bundle_gradients(first, bundle, &job, tiles, gradient, accumulate);
@@ -448,18 +457,20 @@ static void backward_rows(const bdag_step *first, const bdag_task *task, uint64_
   const int pulls = !task->is_input || (first->engine->options.keep & BDAG_KEEP_INPUT_GRAD);
   const uint64_t pulled = pulls && task->pulls > 0 ? tiles : 0;
   for (uint64_t tile = 0; tile < pulled; tile++) {
-    const bdag_step step = step_after(first, tile);
-    for (uint32_t i = 0; i < task->pulls; i++) pull_group(&step, &plan->pull[task->pull + i]);
+    bdag_step room;
+    const bdag_step *step = step_at(first, tile, &room);
+    for (uint32_t i = 0; i < task->pulls; i++) pull_group(step, &plan->pull[task->pull + i]);
   }
   for (uint32_t i = task->first; i < task->first + task->count; i++) {
     const bdag_sweep_group *group = &plan->sweep[i];
     if (group->bundles > 0) bundled_group(first, task, group, tiles, gradient, accumulate, pulls);
     for (uint64_t tile = 0; tile < tiles; tile++) {
       if (group->bundles > 0 && !task->is_input) break;
-      const bdag_step step = step_after(first, tile);
+      bdag_step room;
+      const bdag_step *step = step_at(first, tile, &room);
       const int adds = accumulate || tile > 0;
-      if (group->bundles == 0) unbundled_group(&step, group, gradient, adds, pulls);
-      if (!group->continues) finish_group(&step, task, group, gradient, adds, pulls);
+      if (group->bundles == 0) unbundled_group(step, group, gradient, adds, pulls);
+      if (!group->continues) finish_group(step, task, group, gradient, adds, pulls);
     }
   }
 }
@@ -526,14 +537,15 @@ static void backward_panels(const bdag_step *first, const bdag_task *task, uint6
     const bdag_panel *panel = &engine->plan->panel[p];
     if (gradient->by_position) clear_padding(engine, panel, gradient);
     for (uint64_t done = 0; done < tiles;) {
-      const bdag_step step = step_after(first, done);
+      bdag_step room;
+      const bdag_step *step = step_at(first, done, &room);
       const uint64_t rest = tiles - done;
       const uint64_t some =
-          whole_tiles(engine, step.tile, rest < engine->chunk_tiles ? rest : engine->chunk_tiles);
+          whole_tiles(engine, step->tile, rest < engine->chunk_tiles ? rest : engine->chunk_tiles);
       if (some > 0)
-        panel_gradients(&step, p, some, gradient, accumulate || done > 0);
+        panel_gradients(step, p, some, gradient, accumulate || done > 0);
       else
-        masked_panel(&step, p, gradient, accumulate || done > 0);
+        masked_panel(step, p, gradient, accumulate || done > 0);
       done += some > 0 ? some : 1;
     }
     if (gradient->is_complete) bdag_zero_holes(engine, panel->hole, panel->holes);

@@ -17,6 +17,8 @@
 /* Samples that a task takes together: its weights and lists are read once for them. */
 #define CHUNK_SAMPLES  256u
 #define PREFETCH_AHEAD 64u
+/* Fewer bytes of rows stay in the nearest cache wherever they lie: no places are looked for. */
+#define FEW_GRAD_BYTES (16u << 10)
 
 static bdag_status check_options(const bdag_plan *plan, const bdag_engine_options *options,
                                  bdag_error *error) {
@@ -88,13 +90,13 @@ static int allocate_grad_rows(bdag_engine *engine) {
   const uint32_t keep = engine->options.keep;
   const int in_order = !(keep & BDAG_KEEPS_GRAD) && keeps_order(engine);
   engine->grad_rows = engine->plan->rows;
-  if (!(keep & BDAG_KEEPS_GRAD)) {
+  const uint64_t row = (uint64_t)engine->tile * engine->element;
+  if (!(keep & BDAG_KEEPS_GRAD) && engine->plan->rows * row > FEW_GRAD_BYTES) {
     if (bdag_grad_places_create(&engine->places, engine->plan)) return 1;
     engine->bytes += engine->places.bytes;
     if (in_order && engine->places.rows > 0)
       engine->grad_rows = staggered(engine->places.rows, engine->plan->rows);
   }
-  const uint64_t row = (uint64_t)engine->tile * engine->element;
   const uint64_t rows = (in_order ? most_tiles_at_once(engine) : engine->tiles) * engine->grad_rows;
   engine->out_grad = claim_shared(engine, rows, row);
   engine->in_grad =

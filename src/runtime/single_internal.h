@@ -10,8 +10,9 @@ typedef struct bdag_single_list {
   const bdag_engine *engine;
   bdag_single_step *step; /* NULL: they are only counted */
   uint64_t count;
-  int in_order;      /* one thread runs all steps in order */
-  uint32_t computed; /* rows below that are, or will have been */
+  bdag_single_step counted; /* the last one that was only counted */
+  int in_order;             /* one thread runs all steps in order */
+  uint32_t computed;        /* rows below that are, or will have been */
 } bdag_single_list;
 
 /* Whether a block is one dense panel and one σ: sums stay in registers for it, and threads can share it. */

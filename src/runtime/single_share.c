@@ -233,8 +233,9 @@ static void choose_threads(sharing *s) {
   s->threads = engine->options.threads;
   if (engine->options.axis == BDAG_AXIS_SERIAL || engine->options.axis == BDAG_AXIS_TILES)
     s->threads = 1;
-  if (s->threads > 1) {
-    find_costs(s);
+  if (s->threads > 1) find_costs(s);
+  const double most = (double)engine->plan->slot_count * fmax(s->dense[0], s->listed[0]);
+  if (s->threads > 1 && most > engine->team_seconds) {
     add_all(s);
     if (engine->team_seconds + s->seconds[1] < WORTHWHILE * s->seconds[0]) return;
   }
