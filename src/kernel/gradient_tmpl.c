@@ -15,7 +15,7 @@
 #define BLOCK_SOURCES 6
 #define PAIR_SOURCES  6
 #endif
-#define DOT_SOURCES 4
+#define DOT_SOURCES  4
 #define MOST_SOURCES 12
 #define LINE         (64 / sizeof(real))
 
