@@ -108,8 +108,8 @@ void bdag_engine_estimate(bdag_engine *engine) {
   engine->foreign = FOREIGN_DENSE + listed * (FOREIGN_LISTS - FOREIGN_DENSE);
   engine->mostly_lists = listed > 0.5;
   engine->team_seconds = bdag_team_seconds(engine->context, engine->options.threads);
-  engine->cuts_tiles = engine->options.threads > 1 && engine->tile > BDAG_NARROW_TILE &&
-                       bdag_engine_narrows(engine);
+  engine->cuts_tiles =
+      engine->options.threads > 1 && engine->tile > BDAG_NARROW_TILE && bdag_engine_narrows(engine);
 }
 
 static double cores_of(const bdag_engine *engine) {
