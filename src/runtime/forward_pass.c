@@ -242,7 +242,9 @@ uint32_t bdag_forward_tasks(bdag_engine *engine, uint32_t task, uint64_t first_t
                             const bdag_part_of_tile *part) {
   const bdag_plan *plan = engine->plan;
   bdag_row_run run;
-  if (tiles == 1 && engine->trace == NULL && engine->gathered_bytes == 0) {
+  const bdag_block *first = &plan->block[plan->forward_task[task].first];
+  if (first->panels + first->unions == 0 && tiles == 1 && engine->trace == NULL &&
+      engine->gathered_bytes == 0) {
     const uint32_t tasks = join_tasks(plan, task, &run);
     if (tasks > 1) {
       bdag_step step = step_of(engine, first_tile);
