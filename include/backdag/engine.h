@@ -69,7 +69,8 @@ BDAG_API bdag_status bdag_weights_write(bdag_weights *weights, uint64_t first, u
 typedef enum bdag_axis {
   BDAG_AXIS_AUTO = 0,
   /* Each thread takes whole tiles from the first task to the last. Where it comes to a task's gradient
-   * before its turn, it leaves its part in a buffer of its own until then. */
+   * before its turn, it leaves its part in a buffer of its own until then. Forward, tiles of irregular
+   * neurons are cut into parts of 32 samples where there are fewer of them than threads. */
   BDAG_AXIS_TILES = 1,
   BDAG_AXIS_VERTICES = 2, /* tasks of vertices over all tiles, released by the reversed edges */
   BDAG_AXIS_SERIAL = 3,   /* the calling thread alone, without OpenMP */

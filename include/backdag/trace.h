@@ -78,7 +78,8 @@ typedef struct bdag_trace_record {
   uint32_t thread; /* 0: the one that called */
   uint32_t task;   /* number in the plan, from 0 for each direction; BDAG_NO_TASK: none */
   uint64_t first_tile, tiles;
-  uint32_t group;      /* backward: number of its group of tiles in the order of sums */
+  /* backward: number of its group of tiles in the order of sums; forward: of the part of a tile */
+  uint32_t group;
   uint64_t begin, end; /* nanoseconds of the monotonic clock */
 } bdag_trace_record;
 

@@ -88,10 +88,16 @@ static void find_chains(bdag_study *study, const bdag_trace_pass *pass, uint64_t
     if (study->chain[t] == UINT64_MAX) study->chain[t] = any && t > 0 ? study->chain[t - 1] : t;
 }
 
-static uint64_t unit_of(const bdag_study *study, const bdag_piece *piece, bdag_axis axis) {
+/* Parts of a tile, in a forward pass, do not wait for each other. */
+static uint64_t part_of(const bdag_trace_entry *entry, const bdag_trace_pass *pass) {
+  return pass->kind == BDAG_PASS_FORWARD ? entry->group : 0;
+}
+
+static uint64_t unit_of(const bdag_study *study, const bdag_trace_pass *pass,
+                        const bdag_piece *piece, bdag_axis axis) {
   const bdag_trace_entry *entry = piece->entry;
   if (axis == BDAG_AXIS_TILES && piece->stage == TASKS && entry->tiles > 0)
-    return study->chain[entry->first_tile];
+    return study->chain[entry->first_tile] + part_of(entry, pass) * pass->tiles;
   if (is_task(entry)) return entry->task;
   return entry->tiles > 0 ? entry->first_tile : piece->index;
 }
@@ -109,7 +115,7 @@ static void arrange(bdag_study *study, const bdag_trace_pass *pass, bdag_axis ax
   for (uint64_t i = first; i < end; i++) {
     bdag_piece *piece = &study->piece[i];
     piece->stage = stage_of(piece->entry, pass, axis);
-    piece->unit = unit_of(study, piece, axis);
+    piece->unit = unit_of(study, pass, piece, axis);
   }
   qsort(study->piece + first, end - first, sizeof *study->piece, compare_pieces);
 }
@@ -134,10 +140,11 @@ static void mark(bdag_study *study, uint64_t first, uint64_t end) {
 
 /* Tiles of a chain that more threads would share out among them; 1 where they may not. */
 static uint64_t tiles_of_chain(const bdag_study *study, const bdag_trace_pass *pass,
-                               uint64_t chain) {
+                               uint64_t unit) {
   const int by_group = study->trace->deterministic && pass->kind == BDAG_PASS_BACKWARD;
-  uint64_t tile = chain;
   if (by_group) return 1;
+  const uint64_t chain = unit % pass->tiles;
+  uint64_t tile = chain;
   while (tile < pass->tiles && study->chain[tile] == chain) tile++;
   return tile > chain ? tile - chain : 1;
 }

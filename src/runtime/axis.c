@@ -50,6 +50,8 @@ uint32_t bdag_engine_choose_copies(const bdag_engine *engine, uint64_t groups) {
 /* A sample of a narrow tile costs more: each edge's weight and indices are read for fewer. */
 #define NARROW      1.4
 #define NARROW_ROWS 8u
+/* The same for parts of tiles in the forward pass, which ends without turns. */
+#define NARROW_PARTS 1.3
 /* Of the team's costs, those of a meeting. */
 #define MEETING 0.1
 /* A team must gain that share, or the calling thread works alone. */
@@ -88,6 +90,10 @@ int bdag_engine_narrows(const bdag_engine *engine) {
          plan->edges * engine->options.max_batch >= bdag_costs_serial_work(engine->context);
 }
 
+int bdag_engine_cuts(const bdag_engine *engine, uint64_t tiles, uint32_t threads) {
+  return engine->cuts_tiles && tiles < threads;
+}
+
 void bdag_engine_estimate(bdag_engine *engine) {
   const bdag_plan *plan = engine->plan;
   const bdag_cost_profile *costs = &engine->context->costs;
@@ -102,13 +108,23 @@ void bdag_engine_estimate(bdag_engine *engine) {
   engine->foreign = FOREIGN_DENSE + listed * (FOREIGN_LISTS - FOREIGN_DENSE);
   engine->mostly_lists = listed > 0.5;
   engine->team_seconds = bdag_team_seconds(engine->context, engine->options.threads);
+  engine->cuts_tiles =
+      engine->options.threads > 1 && engine->tile > BDAG_NARROW_TILE && bdag_engine_narrows(engine);
 }
 
 static double cores_of(const bdag_engine *engine) {
   return bdag_context_at_once(engine->context, engine->options.threads);
 }
 
+static double seconds_by_parts(const bdag_engine *engine, uint64_t tiles) {
+  const double part = (double)BDAG_NARROW_TILE / engine->tile;
+  const double share = ceil((double)tiles * ceil(1 / part) / cores_of(engine));
+  return engine->team_seconds + share * part * NARROW_PARTS * engine->tile_seconds[0];
+}
+
 static double seconds_by_tiles(const bdag_engine *engine, uint64_t tiles, int backward) {
+  if (!backward && bdag_engine_cuts(engine, tiles, engine->options.threads))
+    return seconds_by_parts(engine, tiles);
   const double rate = engine->context->costs.bytes_per_second[2];
   const uint64_t groups =
       backward ? bdag_engine_choose_groups(engine, tiles, BDAG_AXIS_TILES) : tiles;

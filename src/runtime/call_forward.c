@@ -18,7 +18,8 @@ static void end_one(bdag_engine *engine, const bdag_exchange *exchange) {
     return;
   }
   bdag_spread_outputs(engine);
-  bdag_store_outputs(engine, 0, exchange->y, 1);
+  const bdag_part_of_tile whole = bdag_whole_tile(engine, 0);
+  bdag_store_outputs(engine, 0, &whole, exchange->y, 1);
 }
 
 /* Only large networks are worth a team for one sample. */

@@ -121,8 +121,15 @@ static void join_tasks(bdag_engine *engine, bdag_worker worker, int backward, ta
 
 /* ---- Forward ------------------------------------------------------------------------------------- */
 
+static void load_tile(bdag_engine *engine, uint64_t tile, const bdag_exchange *exchange) {
+  const bdag_part_of_tile whole = bdag_whole_tile(engine, tile);
+  bdag_load_inputs(engine, tile, &whole, exchange->x);
+}
+
 static void store_tile(bdag_engine *engine, uint64_t tile, const bdag_exchange *exchange) {
-  if (exchange->y != NULL) bdag_store_outputs(engine, tile, exchange->y, exchange->read_out);
+  if (exchange->y == NULL) return;
+  const bdag_part_of_tile whole = bdag_whole_tile(engine, tile);
+  bdag_store_outputs(engine, tile, &whole, exchange->y, exchange->read_out);
 }
 
 /* Tiles of a chunk: as many as share a task's weights, but enough chunks for the threads. */
@@ -133,14 +140,41 @@ static uint64_t chunk_of_pass(const bdag_engine *engine) {
 
 static void forward_chunk(bdag_engine *engine, uint64_t first, uint64_t tiles,
                           const bdag_exchange *exchange) {
-  for (uint64_t tile = first; tile < first + tiles; tile++)
-    bdag_load_inputs(engine, tile, exchange->x);
+  for (uint64_t tile = first; tile < first + tiles; tile++) load_tile(engine, tile, exchange);
   for (uint32_t t = 0; t < engine->plan->forward_tasks && !stopped(engine); t++)
-    bdag_forward_task(engine, t, first, tiles);
+    bdag_forward_task(engine, t, first, tiles, NULL);
   for (uint64_t tile = first; tile < first + tiles; tile++) store_tile(engine, tile, exchange);
 }
 
+static void forward_part(bdag_engine *engine, uint64_t tile, const bdag_part_of_tile *part,
+                         const bdag_exchange *exchange) {
+  bdag_load_inputs(engine, tile, part, exchange->x);
+  for (uint32_t t = 0; t < engine->plan->forward_tasks && !stopped(engine); t++)
+    bdag_forward_task(engine, t, tile, 1, part);
+  if (exchange->y != NULL) bdag_store_outputs(engine, tile, part, exchange->y, exchange->read_out);
+}
+
+/* Parts of BDAG_NARROW_TILE lanes, of the lanes that have samples. */
+static void forward_by_parts(bdag_engine *engine, bdag_worker worker,
+                             const bdag_exchange *exchange) {
+  const uint32_t most = BDAG_NARROW_TILE;
+  const uint64_t a_tile = (engine->tile + most - 1) / most, last = engine->batch_tiles - 1;
+  const uint64_t parts = last * a_tile + (bdag_tile_lanes(engine, last) + most - 1) / most;
+  for (uint64_t p = share_begin(worker, parts); p < share_end(worker, parts); p++) {
+    const uint64_t tile = p / a_tile;
+    bdag_part_of_tile part = {.number = (uint32_t)(p % a_tile), .lanes = most};
+    part.first = (size_t)part.number * most;
+    const size_t rest = bdag_tile_lanes(engine, tile) - part.first;
+    if (rest < most) part.lanes = rest;
+    forward_part(engine, tile, &part, exchange);
+  }
+}
+
 static void forward_by_tiles(bdag_engine *engine, bdag_worker worker, const void *argument) {
+  if (bdag_engine_cuts(engine, engine->batch_tiles, engine->pass_threads)) {
+    forward_by_parts(engine, worker, argument);
+    return;
+  }
   const uint64_t size = chunk_of_pass(engine), chunks = (engine->batch_tiles + size - 1) / size;
   for (uint64_t c = share_begin(worker, chunks); c < share_end(worker, chunks); c++) {
     const uint64_t rest = engine->batch_tiles - c * size;
@@ -150,7 +184,7 @@ static void forward_by_tiles(bdag_engine *engine, bdag_worker worker, const void
 
 static void forward_all_tiles(void *argument, uint32_t task) {
   bdag_engine *engine = argument;
-  if (!stopped(engine)) bdag_forward_task(engine, task, 0, engine->batch_tiles);
+  if (!stopped(engine)) bdag_forward_task(engine, task, 0, engine->batch_tiles, NULL);
 }
 
 static uint64_t copy_begin(const bdag_engine *engine, uint64_t copy, uint64_t count) {
@@ -162,14 +196,14 @@ static void forward_copy(void *argument, uint32_t number) {
   const uint32_t tasks = engine->plan->forward_tasks, copy = number / tasks;
   const uint64_t end = copy_begin(engine, copy + 1, engine->batch_tiles);
   const uint64_t first = copy_begin(engine, copy, engine->batch_tiles);
-  if (!stopped(engine)) bdag_forward_task(engine, number % tasks, first, end - first);
+  if (!stopped(engine)) bdag_forward_task(engine, number % tasks, first, end - first, NULL);
 }
 
 static void forward_by_vertices(bdag_engine *engine, bdag_worker worker, const void *argument) {
   const bdag_exchange *exchange = argument;
   const uint64_t begin = share_begin(worker, engine->batch_tiles);
   const uint64_t end = share_end(worker, engine->batch_tiles);
-  for (uint64_t tile = begin; tile < end; tile++) bdag_load_inputs(engine, tile, exchange->x);
+  for (uint64_t tile = begin; tile < end; tile++) load_tile(engine, tile, exchange);
   meet(engine, worker, 0);
   join_tasks(engine, worker, 0, forward_all_tiles);
   for (uint64_t tile = begin; tile < end; tile++) store_tile(engine, tile, exchange);

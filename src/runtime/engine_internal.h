@@ -74,6 +74,7 @@ struct bdag_engine {
   bdag_meeting meeting[BDAG_MEETINGS];
   double tile_seconds[2], team_seconds, foreign; /* estimates for the choice of the axis */
   int mostly_lists;
+  int cuts_tiles;              /* a forward pass by tiles, where they are too few */
   uint32_t patience;           /* turns to spin for other threads before sleeping */
   struct bdag_trace *trace;    /* NULL: nothing is recorded */
   struct bdag_trace *attached; /* whether or not it is recording */
@@ -108,6 +109,17 @@ static inline uint64_t bdag_tile_samples(const bdag_engine *engine, uint64_t til
 static inline size_t bdag_tile_lanes(const bdag_engine *engine, uint64_t tile) {
   const uint64_t quantum = BDAG_ROW_QUANTUM;
   return (size_t)((bdag_tile_samples(engine, tile) + quantum - 1) / quantum * quantum);
+}
+
+/* A part of a tile's lanes: in the forward pass a tile may be cut for several threads, since no sample's
+ * numbers depend on another's. */
+typedef struct bdag_part_of_tile {
+  uint32_t number;
+  size_t first, lanes;
+} bdag_part_of_tile;
+
+static inline bdag_part_of_tile bdag_whole_tile(const bdag_engine *engine, uint64_t tile) {
+  return (bdag_part_of_tile){.lanes = bdag_tile_lanes(engine, tile)};
 }
 
 /* First row of a tile in one of the row buffers. */
@@ -175,6 +187,8 @@ void bdag_engine_estimate(bdag_engine *engine);
  * otherwise is one tile. */
 #define BDAG_NARROW_TILE 32u
 int bdag_engine_narrows(const bdag_engine *engine);
+/* Whether a forward pass by tiles cuts them into parts of so many lanes. */
+int bdag_engine_cuts(const bdag_engine *engine, uint64_t tiles, uint32_t threads);
 /* Shares tasks out once and for all where that is quicker than to balance them. Returns 0, −1 when out of
  * memory. */
 int bdag_engine_share_tasks(bdag_engine *engine);
@@ -186,9 +200,11 @@ uint32_t bdag_engine_choose_groups(const bdag_engine *engine, uint64_t tiles, bd
 uint32_t bdag_engine_choose_copies(const bdag_engine *engine, uint64_t groups);
 
 /* The caller's numbers into the rows of a tile, and outputs back. */
-void bdag_load_inputs(bdag_engine *engine, uint64_t tile, const bdag_array *x);
+void bdag_load_inputs(bdag_engine *engine, uint64_t tile, const bdag_part_of_tile *part,
+                      const bdag_array *x);
 void bdag_load_targets(bdag_engine *engine, uint64_t tile, const bdag_array *targets);
-void bdag_store_outputs(bdag_engine *engine, uint64_t tile, const bdag_array *y, int read_out);
+void bdag_store_outputs(bdag_engine *engine, uint64_t tile, const bdag_part_of_tile *part,
+                        const bdag_array *y, int read_out);
 
 /* Loss of a tile: sample losses, and with `want_grad` out_grad of the vertices in N_loss. */
 void bdag_loss_tile(bdag_engine *engine, uint64_t tile, int want_grad);
@@ -197,8 +213,10 @@ void bdag_loss_batch(bdag_engine *engine);
 /* Sums Σ_s factor_s · ℓ_s in the order of the samples. */
 double bdag_loss_total(const bdag_engine *engine);
 
-/* One task of the forward or backward pass on tiles first_tile … first_tile+tiles−1. */
-void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles);
+/* One task of the forward or backward pass on tiles first_tile … first_tile+tiles−1; `part`: of one tile,
+ * NULL: tiles are whole. */
+void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles,
+                       const bdag_part_of_tile *part);
 void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles,
                         uint32_t group);
 

@@ -49,26 +49,33 @@ static void repeat_last(const bdag_engine *engine, char *rows, const uint32_t *r
   }
 }
 
-static void load_inputs(bdag_engine *engine, uint64_t tile, const bdag_array *x) {
+static uint64_t samples_of(const bdag_engine *engine, uint64_t tile,
+                           const bdag_part_of_tile *part) {
+  const uint64_t rest = bdag_tile_samples(engine, tile) - part->first;
+  return rest < part->lanes ? rest : part->lanes;
+}
+
+static void load_inputs(bdag_engine *engine, uint64_t tile, const bdag_part_of_tile *part,
+                        const bdag_array *x) {
   const bdag_plan *plan = engine->plan;
-  char *rows = bdag_tile_rows(engine, engine->out, tile, plan->rows);
-  const uint64_t samples = bdag_tile_samples(engine, tile);
+  char *rows =
+      bdag_tile_rows(engine, engine->out, tile, plan->rows) + part->first * engine->element;
+  const uint64_t samples = samples_of(engine, tile, part);
+  const uint64_t sample = tile * engine->tile + part->first;
   if (x != NULL && x->type == engine->options.type && x->vertex_stride == 1 &&
       x->sample_stride >= 0 && plan->inputs_in_order) {
-    const size_t first = tile * engine->tile * (size_t)x->sample_stride;
+    const size_t first = sample * (size_t)x->sample_stride;
     engine->kernels->transpose((const char *)x->data + first * engine->element,
                                (size_t)x->sample_stride, rows, engine->tile, samples,
                                plan->input_count);
-    repeat_last(engine, rows, plan->input_row, plan->input_count, samples,
-                bdag_tile_lanes(engine, tile));
+    repeat_last(engine, rows, plan->input_row, plan->input_count, samples, part->lanes);
     return;
   }
   for (uint32_t c = 0; c < plan->input_count; c += BLOCK) {
     const uint32_t columns = plan->input_count - c < BLOCK ? plan->input_count - c : BLOCK;
-    load_block(engine, rows, plan->input_row, c, columns, tile * engine->tile, samples, x);
+    load_block(engine, rows, plan->input_row, c, columns, sample, samples, x);
   }
-  repeat_last(engine, rows, plan->input_row, plan->input_count, samples,
-              bdag_tile_lanes(engine, tile));
+  repeat_last(engine, rows, plan->input_row, plan->input_count, samples, part->lanes);
 }
 
 static void load_targets(bdag_engine *engine, uint64_t tile, const bdag_array *targets) {
@@ -127,18 +134,21 @@ static void store_sample(const bdag_engine *engine, const char *rows, uint64_t s
   }
 }
 
-static void store_outputs(bdag_engine *engine, uint64_t tile, const bdag_array *y, int read_out) {
+static void store_outputs(bdag_engine *engine, uint64_t tile, const bdag_part_of_tile *part,
+                          const bdag_array *y, int read_out) {
   const char *rows = bdag_tile_rows(engine, engine->out, tile, engine->plan->rows);
-  for (uint64_t s = 0; s < bdag_tile_samples(engine, tile); s++)
+  const uint64_t end = part->first + samples_of(engine, tile, part);
+  for (uint64_t s = part->first; s < end; s++)
     store_sample(engine, rows, s, tile * engine->tile + s, y, read_out);
 }
 
 /* ---- The same, for a trace ----------------------------------------------------------------------- */
 
-void bdag_load_inputs(bdag_engine *engine, uint64_t tile, const bdag_array *x) {
+void bdag_load_inputs(bdag_engine *engine, uint64_t tile, const bdag_part_of_tile *part,
+                      const bdag_array *x) {
   const uint64_t begin = bdag_trace_begin(engine);
-  load_inputs(engine, tile, x);
-  bdag_trace_end(engine, begin, BDAG_TRACE_LOAD, BDAG_NO_TASK, tile, 1, 0);
+  load_inputs(engine, tile, part, x);
+  bdag_trace_end(engine, begin, BDAG_TRACE_LOAD, BDAG_NO_TASK, tile, 1, part->number);
 }
 
 void bdag_load_targets(bdag_engine *engine, uint64_t tile, const bdag_array *targets) {
@@ -147,8 +157,9 @@ void bdag_load_targets(bdag_engine *engine, uint64_t tile, const bdag_array *tar
   bdag_trace_end(engine, begin, BDAG_TRACE_LOSS, BDAG_NO_TASK, tile, 1, 0);
 }
 
-void bdag_store_outputs(bdag_engine *engine, uint64_t tile, const bdag_array *y, int read_out) {
+void bdag_store_outputs(bdag_engine *engine, uint64_t tile, const bdag_part_of_tile *part,
+                        const bdag_array *y, int read_out) {
   const uint64_t begin = bdag_trace_begin(engine);
-  store_outputs(engine, tile, y, read_out);
-  bdag_trace_end(engine, begin, BDAG_TRACE_STORE, BDAG_NO_TASK, tile, 1, 0);
+  store_outputs(engine, tile, part, y, read_out);
+  bdag_trace_end(engine, begin, BDAG_TRACE_STORE, BDAG_NO_TASK, tile, 1, part->number);
 }

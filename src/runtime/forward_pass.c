@@ -103,6 +103,14 @@ static int forward_lists(const bdag_step *step, const bdag_row_run *run, int fro
   return activates;
 }
 
+/* `in` of the rows of a run, from the rows that are to be activated. */
+static void keep_in(const bdag_step *step, uint32_t rows, const char *out, char *kept) {
+  const int together = step->lanes == step->engine->tile;
+  const size_t bytes = together ? rows * step->row_bytes : step->lanes * step->engine->element;
+  for (uint32_t r = 0; r < (together ? 1 : rows); r++)
+    memcpy(kept + r * step->row_bytes, out + r * step->row_bytes, bytes);
+}
+
 /* A user's σ may not work in place. */
 static void activate_registered(const bdag_step *step, const bdag_row_run *run, const char *kept) {
   const bdag_registered_activation *activation =
@@ -110,7 +118,8 @@ static void activate_registered(const bdag_step *step, const bdag_row_run *run, 
   for (uint32_t r = 0; r < run->rows; r++) {
     char *out = step->out + (run->row + r) * step->row_bytes;
     const char *in = kept != NULL ? kept + r * step->row_bytes : bdag_engine_scratch(step->engine);
-    if (kept == NULL) memcpy(bdag_engine_scratch(step->engine), out, step->row_bytes);
+    if (kept == NULL)
+      memcpy(bdag_engine_scratch(step->engine), out, step->lanes * step->engine->element);
     if (activation->functions.value(activation->functions.user, step->engine->options.type,
                                     run->activation_parameter, step->lanes, in, out))
       bdag_engine_fail(step->engine, BDAG_ERROR_CALLBACK, step->plan->vertex_of_row[run->row + r],
@@ -122,7 +131,7 @@ static void activate(const bdag_step *step, const bdag_row_run *run) {
   const bdag_engine *engine = step->engine;
   char *out = step->out + run->row * step->row_bytes;
   char *kept = kept_in(step, run->row);
-  if (kept != NULL) memcpy(kept, out, run->rows * step->row_bytes);
+  if (kept != NULL) keep_in(step, run->rows, out, kept);
   if (run->activation >= BDAG_ACTIVATION_REGISTERED) {
     activate_registered(step, run, kept);
     return;
@@ -158,13 +167,22 @@ static void forward_block(const bdag_step *step, const bdag_block *block) {
   }
 }
 
-static void forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles) {
+static void take_part(bdag_step *step, const bdag_part_of_tile *part) {
+  const bdag_engine *engine = step->engine;
+  step->out += part->first * engine->element;
+  if (engine->in_rows > 0) step->in += part->first * engine->element;
+  step->lanes = part->lanes;
+}
+
+static void forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles,
+                         const bdag_part_of_tile *part) {
   const bdag_task *work = &engine->plan->forward_task[task];
   const bdag_gathered weights = bdag_gather_task(engine, work);
   const uint64_t limit = engine->in_stages ? engine->reach[bdag_engine_worker(engine)].entry
                                            : engine->plan->list_offset[engine->plan->rows];
   for (uint64_t tile = first_tile; tile < first_tile + tiles; tile++) {
     bdag_step step = step_of(engine, tile);
+    if (part != NULL) take_part(&step, part);
     step.irregular = weights;
     step.list_limit = limit;
     for (uint32_t i = work->first; i < work->first + work->count; i++)
@@ -172,8 +190,10 @@ static void forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile
   }
 }
 
-void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles) {
+void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, uint64_t tiles,
+                       const bdag_part_of_tile *part) {
   const uint64_t begin = bdag_trace_begin(engine);
-  forward_task(engine, task, first_tile, tiles);
-  bdag_trace_end(engine, begin, BDAG_TRACE_FORWARD, task, first_tile, tiles, 0);
+  forward_task(engine, task, first_tile, tiles, part);
+  bdag_trace_end(engine, begin, BDAG_TRACE_FORWARD, task, first_tile, tiles,
+                 part != NULL ? part->number : 0);
 }

@@ -164,12 +164,13 @@ static uint32_t tile_of(bdag_plan *plan, uint64_t batch, bdag_axis axis, int det
   return tile;
 }
 
-/* One tile whose sums may not be cut: its vertices are shared out. */
-Test(axis, vertices_where_sums_may_not_depend_on_threads) {
+/* One tile whose sums may not be cut: its vertices are shared out, and its lanes where there are no sums. */
+Test(axis, one_tile_where_sums_may_not_depend_on_threads) {
   bdag_context *one = context_of(1), *two = context_of(2);
   bdag_plan *alone = irregular(one), *plan = irregular(two);
   bdag_engine *engine = engine_of(plan, 64, BDAG_AXIS_AUTO, 1);
-  cr_expect_eq(bdag_engine_choose_axis(engine, 1, 0), BDAG_AXIS_VERTICES);
+  cr_expect_eq(bdag_engine_choose_axis(engine, 1, 0), BDAG_AXIS_TILES);
+  cr_expect(bdag_engine_cuts(engine, 1, 2));
   cr_expect_eq(bdag_engine_choose_axis(engine, 1, 1), BDAG_AXIS_VERTICES);
   cr_expect_gt(engine->stages[0].count, 1);
   cr_expect_gt(engine->stages[1].count, 1);
