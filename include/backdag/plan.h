@@ -35,16 +35,25 @@ typedef struct bdag_plan_options {
   /* Deterministic engines cut a batch into so many groups of tiles, 1..256, and add up their sums in
    * order; 0: by how many rows are needed at once. Others choose by threads and axis. */
   uint32_t accumulation_groups;
+  /* Threads that make the plan of a large network, at most those of the context; 0: as many as the caller's
+   * last pass had, or the context has. The plan is the same for any number. */
+  uint32_t threads;
 } bdag_plan_options;
 
 #define BDAG_PLAN_OPTIONS_INIT                                                                     \
-  { sizeof(bdag_plan_options), 0, BDAG_GRANULARITY_GROUPED, BDAG_AMALGAMATE_BY_COST, NULL, 0, 0, 0 }
+  {                                                                                                \
+    sizeof(bdag_plan_options), 0, BDAG_GRANULARITY_GROUPED, BDAG_AMALGAMATE_BY_COST, NULL, 0, 0,   \
+        0, 0                                                                                       \
+  }
 
 /* Analyses a network. The plan is immutable and independent of later changes of the network; any
  * number of threads may use it. `options` NULL means defaults.
  * Returns OK; INVALID_ARGUMENT (options; a network without vertices); CYCLE (the message lists the
  * vertices on one cycle); ENUMERATION (the message names the first violating edge); NO_OUTPUTS
  * (inference without outputs); LIMIT; OUT_OF_MEMORY.
+ * From some 100,000 edges on threads of the context's budget share the work, as many as `threads` says, or
+ * the calling one alone when fewer are left, the system does not allow more, in a parallel region and in a
+ * forked child.
  * Cost: O(V + E) but for the sorting of equal source lists. From 2^28 edges on a plan that is not for
  * inference saves memory: then a forward pass of one sample costs what sixteen do. Thread-safe. */
 BDAG_API bdag_status bdag_plan_create(bdag_plan **plan, const bdag_network *network,

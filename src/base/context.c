@@ -84,6 +84,7 @@ static bdag_status fill(bdag_context *context, const bdag_context_options *optio
   context->bind_threads = options->bind_threads != 0;
   context->costs = bdag_costs_default();
   context->huge_edges = UINT64_C(1) << 28;
+  context->team_edges = UINT64_C(1) << 16;
   bdag_status status = bdag_isa_choose(options->isa, &context->isa, error);
   if (status != BDAG_OK) return status;
   status = bdag_topology_load(context, options->synthetic, error);

@@ -30,7 +30,7 @@ typedef struct bdag_machine {
   int is_this_system;
 } bdag_machine;
 
-/* What the passes of a context share; see runtime/team.h. */
+/* What the passes of a context share; see base/team.h. */
 typedef struct bdag_budget {
   _Alignas(64) _Atomic uint32_t used;                          /* threads in passes */
   _Alignas(64) _Atomic uint64_t taken[BDAG_MOST_THREADS / 64]; /* bit i: place i has a thread */
@@ -46,6 +46,7 @@ struct bdag_context {
   bdag_machine machine;
   bdag_cost_profile costs;
   uint64_t huge_edges; /* from so many on a plan spares memory instead of time */
+  uint64_t team_edges; /* from so many on a plan is made by a team of threads */
   void *topology;      /* hwloc_topology_t */
   bdag_budget *budget;
   uint32_t

@@ -2,11 +2,20 @@
 #ifndef BDAG_PLAN_BACKWARD_BUILD_H
 #define BDAG_PLAN_BACKWARD_BUILD_H
 
+#include <stdatomic.h>
+
 #include "plan/build.h"
 
 typedef struct bdag_member {
   uint32_t panel, position;
 } bdag_member;
+
+/* Rows that are dealt with together: a range of one level, or a block whose rows depend on each other. */
+typedef struct bdag_piece {
+  uint32_t first, end;
+  uint32_t pulled, others; /* rows in b->order from `first` on: those with dense pulls come first */
+  uint8_t triangle, is_input;
+} bdag_piece;
 
 typedef struct bdag_backward {
   bdag_build *build;
@@ -19,17 +28,21 @@ typedef struct bdag_backward {
   uint32_t *out_cell; /* entry of plan->list_slot, or `listed` + entry of plan->union_slot */
   uint64_t listed;
   uint64_t out_capacity, window_edges;
-  uint32_t window, window_rows;         /* rows whose out-edges are listed */
-  uint32_t *order;                      /* [rows] rows of the range at hand */
+  uint32_t window, window_rows; /* rows whose out-edges are listed */
+  uint32_t window_parts;
+  uint32_t *order; /* [rows] rows of each piece in the order in which they are pulled and swept */
   uint32_t *stamp, *column, *successor; /* [rows] of the bundle at hand */
   uint32_t stamps;
   uint64_t swept_edges;
-  uint64_t task_edges; /* that a task of panels should have */
-  bdag_similar_work similar;
+  uint64_t task_edges;        /* that a task of panels should have */
+  bdag_similar_work *similar; /* [team] */
+  bdag_piece *piece;
+  uint64_t pieces, piece_capacity;
+  uint64_t ordered; /* pieces whose rows are in order */
   uint64_t sweep_capacity, pull_capacity, term_capacity, task_capacity, bundle_capacity,
       hole_capacity, row_capacity, offset_capacity;
   uint32_t panels_left; /* panels below it have no gradient task yet */
-  int failed;
+  _Atomic int failed;
 } bdag_backward;
 
 /* Room for `more` further elements of an array of the plan. Returns b->failed. */

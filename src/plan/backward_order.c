@@ -118,35 +118,60 @@ static void sort_pulls(bdag_backward *b, uint32_t *order, uint32_t count) {
     }
 }
 
-/* Rows first … end−1 that do not depend on each other: those that pull from panels in the order of the
- * panels, then the others, rows with similar successors side by side. */
-static void add_range(bdag_backward *b, uint32_t first, uint32_t end, int is_input) {
-  bdag_plan *plan = b->plan;
-  bdag_list_out_edges(b, first, end);
-  if (b->failed) return;
+/* ---- Pieces -------------------------------------------------------------------------------------- */
+
+/* Rows that do not depend on each other: those that pull from panels in the order of the panels, then the
+ * others, rows with similar successors side by side. */
+static void order_range(bdag_backward *b, bdag_piece *piece, uint32_t thread) {
+  const bdag_plan *plan = b->plan;
   const bdag_lists lists = {b->out_offset, b->out_length, b->out_target, 1};
-  for (int pulls = 1; pulls >= 0; pulls--) {
-    uint32_t count = 0;
-    for (uint32_t row = first; row < end; row++)
-      if (plan->reaches[row] && bdag_has_terms(b, row) == pulls) b->order[count++] = row;
-    if (pulls)
-      sort_pulls(b, b->order, count);
-    else if (plan->options.amalgamation != BDAG_AMALGAMATE_OFF &&
-             bdag_order_similar(&b->similar, &lists, b->order, count))
-      b->failed = 1;
-    if (!b->failed) cut_tasks(b, b->order, count, pulls, is_input);
-  }
+  uint32_t *order = b->order + piece->first;
+  for (uint32_t row = piece->first; row < piece->end; row++)
+    if (plan->reaches[row] && bdag_has_terms(b, row)) order[piece->pulled++] = row;
+  sort_pulls(b, order, piece->pulled);
+  order += piece->pulled;
+  for (uint32_t row = piece->first; row < piece->end; row++)
+    if (plan->reaches[row] && !bdag_has_terms(b, row)) order[piece->others++] = row;
+  if (plan->options.amalgamation != BDAG_AMALGAMATE_OFF &&
+      bdag_order_similar(&b->similar[thread], &lists, order, piece->others))
+    atomic_store_explicit(&b->failed, 1, memory_order_relaxed);
 }
 
-/* A block whose rows depend on each other: one task, rows from the last to the first. */
-static void add_triangle(bdag_backward *b, const bdag_block *block) {
-  uint32_t count = 0;
-  for (uint32_t row = block->row + block->rows; row-- > block->row;)
-    if (b->plan->reaches[row]) b->order[count++] = row;
-  if (count == 0) return;
-  bdag_list_out_edges(b, block->row, block->row + block->rows);
-  if (b->failed) return;
-  add_rows_task(b, b->order, count, 1, 0);
+/* Rows that depend on each other, from the last to the first. */
+static void order_triangle(bdag_backward *b, bdag_piece *piece) {
+  uint32_t *order = b->order + piece->first;
+  for (uint32_t row = piece->end; row-- > piece->first;)
+    if (b->plan->reaches[row]) order[piece->others++] = row;
+}
+
+static void order_piece(void *argument, uint32_t thread, uint64_t i) {
+  bdag_backward *b = argument;
+  bdag_piece *piece = &b->piece[b->ordered + i];
+  if (piece->triangle)
+    order_triangle(b, piece);
+  else
+    order_range(b, piece, thread);
+}
+
+/* Lists the out-edges of a window that begins with piece `i`, and orders the rows of its pieces. */
+static void open_window(bdag_backward *b, uint64_t i) {
+  bdag_list_out_edges(b, b->piece[i].first, b->piece[i].end);
+  uint64_t end = i;
+  while (end < b->pieces && b->piece[end].first >= b->window) end++;
+  b->ordered = i;
+  if (!b->failed) bdag_share_work(b->build, end - i, order_piece, b);
+  b->ordered = end;
+}
+
+static void add_piece(bdag_backward *b, const bdag_piece *piece) {
+  const uint32_t *order = b->order + piece->first;
+  if (piece->triangle) {
+    if (piece->others > 0) add_rows_task(b, order, piece->others, 1, 0);
+  } else {
+    cut_tasks(b, order, piece->pulled, 1, piece->is_input);
+    cut_tasks(b, order + piece->pulled, piece->others, 0, piece->is_input);
+  }
+  if (!piece->is_input) add_panel_tasks(b, piece->first);
 }
 
 static int has_own_edges(const bdag_plan *plan, const bdag_block *block) {
@@ -156,9 +181,14 @@ static int has_own_edges(const bdag_plan *plan, const bdag_block *block) {
   return 0;
 }
 
+static void note_piece(bdag_backward *b, bdag_piece piece) {
+  if (bdag_backward_grow(b, &b->piece, &b->piece_capacity, b->pieces, 1, sizeof *b->piece)) return;
+  b->piece[b->pieces++] = piece;
+}
+
 /* Blocks from the last to the first; between triangles ranges of one level. */
-static void add_all(bdag_backward *b) {
-  bdag_plan *plan = b->plan;
+static void find_pieces(bdag_backward *b) {
+  const bdag_plan *plan = b->plan;
   uint32_t end = plan->rows; /* rows from here on are done */
   for (uint32_t i = plan->blocks; i-- > 0 && !b->failed;) {
     const bdag_block *block = &plan->block[i];
@@ -170,16 +200,22 @@ static void add_all(bdag_backward *b) {
               ? row == block->row && i > 0 && has_own_edges(plan, &plan->block[i - 1])
               : 1;
       if (triangle || !range_begins) continue;
-      add_range(b, row, end, 0);
+      note_piece(b, (bdag_piece){.first = row, .end = end});
       end = row;
-      add_panel_tasks(b, end);
     }
     if (!triangle) continue;
-    add_triangle(b, block);
+    note_piece(b, (bdag_piece){.first = block->row, .end = end, .triangle = 1});
     end = block->row;
-    add_panel_tasks(b, end);
   }
-  if (!b->failed) add_range(b, 0, plan->first_neuron, 1);
+  note_piece(b, (bdag_piece){.first = 0, .end = plan->first_neuron, .is_input = 1});
+}
+
+static void add_all(bdag_backward *b) {
+  find_pieces(b);
+  for (uint64_t i = 0; i < b->pieces && !b->failed; i++) {
+    if (i == b->ordered) open_window(b, i);
+    if (!b->failed) add_piece(b, &b->piece[i]);
+  }
 }
 
 /* ---- The rest ------------------------------------------------------------------------------------- */
@@ -259,10 +295,13 @@ static int allocate(bdag_backward *b) {
   plan->sweep_row = bdag_allocate_array(context, rows, sizeof *plan->sweep_row);
   plan->sweep_offset = bdag_allocate_zeroed(context, rows + 1, sizeof *plan->sweep_offset);
   plan->sweep_successor = bdag_allocate_array(context, irregular, sizeof *plan->sweep_successor);
-  return bdag_similar_create(&b->similar, context, plan->rows, plan->rows) != 0 ||
-         b->member_offset == NULL || b->member == NULL || b->out_offset == NULL ||
-         b->order == NULL || b->stamp == NULL || b->column == NULL || b->successor == NULL ||
-         plan->sweep_row == NULL || plan->sweep_offset == NULL || plan->sweep_successor == NULL;
+  b->similar = bdag_allocate_array(context, build->team, sizeof *b->similar);
+  for (uint32_t i = 0; i < build->team && b->similar != NULL; i++)
+    bdag_similar_create(&b->similar[i], context, plan->rows);
+  return b->similar == NULL || b->member_offset == NULL || b->member == NULL ||
+         b->out_offset == NULL || b->order == NULL || b->stamp == NULL || b->column == NULL ||
+         b->successor == NULL || plan->sweep_row == NULL || plan->sweep_offset == NULL ||
+         plan->sweep_successor == NULL;
 }
 
 bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error) {
@@ -283,7 +322,10 @@ bdag_status bdag_build_sweeps(bdag_build *build, bdag_error *error) {
     bdag_list_members(&b);
     add_all(&b);
   }
-  bdag_similar_destroy(&b.similar);
+  for (uint32_t i = 0; i < build->team && b.similar != NULL; i++)
+    bdag_similar_destroy(&b.similar[i]);
+  bdag_free(context, b.similar);
+  bdag_free(context, b.piece);
   bdag_free(context, b.member_offset);
   bdag_free(context, b.member);
   bdag_free(context, b.out_offset);

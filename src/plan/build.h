@@ -6,13 +6,21 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/team.h"
 #include "plan/plan_internal.h"
 
 #define BDAG_NO_SLOT UINT32_MAX
 /* Edges come in any order, so their places are far apart: they are asked for ahead. */
 #define BDAG_EDGES_AHEAD 24u
+/* gcc drops a call of a function that does nothing but prefetch, unless it is inlined at once. */
+#define BDAG_PREFETCHING static inline __attribute__((always_inline)) void
 /* From so many edges on memory counts more than the time that the system takes to hand it out anew. */
 #define BDAG_LARGE_EDGES (UINT64_C(1) << 24)
+
+/* An edge, seen from its target: source vertex, later source row. */
+typedef struct bdag_half_edge {
+  uint32_t source, edge;
+} bdag_half_edge;
 
 typedef struct bdag_build {
   const bdag_network *network;
@@ -29,12 +37,15 @@ typedef struct bdag_build {
   int all;                          /* every edge takes part */
   uint64_t edges;                   /* that take part; fewer than 2^32 − 1 */
   uint32_t *in_degree, *out_degree; /* [vertices] */
-  uint32_t *in_offset;              /* [vertices + 1] in-edges of a vertex */
-  uint32_t *in_source; /* source vertices in the order of ids, until rows are made; lies in `in` */
-  /* In-edges by target row: from 2·row_first[row] on the source rows, ascending, then as many ids,
-   * BDAG_NO_SLOT where a panel took the edge. */
-  uint32_t *row_first, *in; /* [rows + 1], [2·edges]; the latter later holds out-edges */
-  uint32_t *row_of_level;   /* [levels] first row of the neurons of a level */
+  uint32_t *in_offset;              /* [vertices] first in-edge of a vertex */
+  /* In-edges by target, as half edges. Huge plans have only source vertices there (spares: step is 1),
+   * until rows are known: then half edges by target row. In the end memory for out-edges. */
+  uint32_t *in; /* [2·edges] */
+  uint32_t step;
+  int by_row;             /* they are in the order of rows */
+  uint32_t *row_first;    /* [rows + 1] in-edges of the rows before */
+  uint32_t team;          /* threads that share the work */
+  uint32_t *row_of_level; /* [levels] first row of the neurons of a level */
   /* [network edges], BDAG_NO_SLOT: takes no part. Part of plan->state_of_parameter, or `own_slots`; NULL:
    * edges are in plan->state_map, from parameter first_parameter on. */
   uint32_t *slot_of_edge, *own_slots;
@@ -62,6 +73,21 @@ static inline int bdag_shares_rows(uint32_t rows, uint64_t edges, uint32_t low, 
   if (rows < 8 || high - low < BDAG_SEGMENT_ROWS) return 0;
   const double share = BDAG_SEGMENT_ROWS / (high - low + 1.0);
   return (double)edges * share * (1 - share) >= BDAG_SEGMENT_EDGES * (double)rows;
+}
+
+/* work(argument, thread, index), on the plan's team. */
+static inline void bdag_share_work(const bdag_build *build, uint64_t count, bdag_team_work work,
+                                   void *argument) {
+  bdag_team_each(build->context, build->team, build->team, count, work, argument);
+}
+
+/* How many edges take part, and how many each vertex has. */
+void bdag_count_edges(bdag_build *build);
+/* Edges by target into build->in, those of a vertex in the order of ids, from build->in_offset on. */
+void bdag_place_edges(bdag_build *build);
+/* Source vertex i of those. */
+static inline uint32_t bdag_source_at(const bdag_build *build, uint64_t i) {
+  return build->in[i * build->step];
 }
 
 /* Loss as v_0, then each vertex that is a sink once those before it are gone: order, levels, reach. */
@@ -128,7 +154,7 @@ static inline void bdag_set_slot(bdag_build *build, uint32_t edge, uint32_t slot
     bdag_place_parameter(build, build->first_parameter + edge, slot);
 }
 
-static inline void bdag_prefetch_slot(const bdag_build *build, uint32_t edge) {
+BDAG_PREFETCHING bdag_prefetch_slot(const bdag_build *build, uint32_t edge) {
   if (build->slot_of_edge != NULL)
     __builtin_prefetch(&build->slot_of_edge[edge], 1);
   else
@@ -138,8 +164,7 @@ static inline void bdag_prefetch_slot(const bdag_build *build, uint32_t edge) {
 /* Unions in half of the memory if most of their cells are near each other. 0, −1 when out of memory. */
 int bdag_shorten_unions(bdag_plan *plan);
 
-/* Sorted lists of entries below a universe: list of item i is data[step · offset[i] + k] for k below
- * length[i]. */
+/* Lists of entries: list of item i is data[step · (offset[i] + k)] for k below length[i]. */
 typedef struct bdag_lists {
   const uint32_t *offset;
   const uint32_t *length;
@@ -148,29 +173,42 @@ typedef struct bdag_lists {
 } bdag_lists;
 
 /* Moves the `count` neurons of a level so that rows a power of two apart meet in more sets of a cache;
- * space: as long as `order`. */
-void bdag_stagger(const bdag_build *build, const bdag_lists *lists, uint32_t *order,
-                  uint32_t *space, uint32_t count);
+ * marks: of their chains; space: as long as `order`. */
+void bdag_stagger(const bdag_build *build, uint32_t *order, const uint8_t *marks, uint32_t *space,
+                  uint32_t count);
 
-/* Memory for bdag_order_similar, made once for many calls. */
+/* Memory for finding similar items, made once for many calls. */
+typedef struct bdag_numbering {
+  uint32_t entry, number;
+} bdag_numbering;
+
 typedef struct bdag_similar_work {
   const bdag_context *context;
-  uint32_t *local, *stamp, *given, *chain; /* by entry: local, stamp; by item: given, chain */
-  uint32_t stamps;
-  uint64_t *bits;
-  uint64_t bit_capacity;
+  uint32_t universe; /* entries are below it */
+  uint64_t capacity; /* items of one call */
+  uint32_t *given, *chain;
+  uint64_t *hash;
   void *item, *item_space, *link;
+  bdag_numbering *table;
+  uint64_t *bits;
+  uint64_t table_capacity, bit_capacity;
 } bdag_similar_work;
 
-/* `universe`: entries are below it; `most`: items of one call. Return 0, −1 when out of memory; destroy
- * also after a failed create. */
-int bdag_similar_create(bdag_similar_work *work, const bdag_context *context, uint32_t universe,
-                        uint32_t most);
+void bdag_similar_create(bdag_similar_work *work, const bdag_context *context, uint32_t universe);
 void bdag_similar_destroy(bdag_similar_work *work);
 
-/* Rearranges `order`, which holds `count` items, so that neighbours share much. Items with equal lists
- * stay in the order given. Returns 0, −1 when out of memory. */
+/* Rearranges `order`, which holds `count` items, so that neighbours share much; chains of such come in the
+ * order of their lowest entries: lists must ascend. Items with equal lists stay in the order given. Returns
+ * 0, −1 when out of memory. */
 int bdag_order_similar(bdag_similar_work *work, const bdag_lists *lists, uint32_t *order,
                        uint32_t count);
+
+/* The same in two steps, for lists whose entries are yet to be numbered. Entries may come in any order. */
+enum { BDAG_CHAIN_BEGINS = 1, BDAG_CHAIN_REPEATS = 2 /* the list of the item before */ };
+int bdag_find_chains(bdag_similar_work *work, const bdag_lists *lists, uint32_t *order,
+                     uint32_t count, uint8_t *marks);
+/* lowest[i]: the lowest entry of item order[i], for the first and the last one of each chain. */
+int bdag_sort_chains(bdag_similar_work *work, uint32_t *order, uint32_t count, uint8_t *marks,
+                     const uint32_t *lowest);
 
 #endif

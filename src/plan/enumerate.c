@@ -6,18 +6,22 @@
 
 #include "plan/build.h"
 
-#define LISTS_AHEAD    6u
-#define VERTICES_AHEAD 16u
+#define LISTS_AHEAD    12u
+#define VERTICES_AHEAD 32u
+#define LINES_AHEAD    4u
 
 /* Lists of vertices that are visited one after the other are far apart in memory. */
-static inline void prefetch_sources(const bdag_build *build, uint32_t v) {
-  const uint32_t line = 64 / sizeof *build->in_source, end = build->in_offset[v + 1];
-  for (uint32_t i = 0, at = build->in_offset[v]; i < 4 && at < end; i++, at += line)
-    __builtin_prefetch(&build->in_source[at]);
+BDAG_PREFETCHING prefetch_sources(const bdag_build *build, uint32_t v) {
+  const uint32_t line = 64 / (uint32_t)sizeof *build->in;
+  const uint32_t *list = build->in + (uint64_t)build->in_offset[v] * build->step;
+  for (uint32_t at = 0; at < LINES_AHEAD * line && at < build->in_degree[v] * build->step;
+       at += line)
+    __builtin_prefetch(&list[at]);
 }
 
-static inline void prefetch_vertex(const bdag_build *build, uint32_t v) {
+BDAG_PREFETCHING prefetch_vertex(const bdag_build *build, uint32_t v) {
   __builtin_prefetch(&build->in_offset[v]);
+  __builtin_prefetch(&build->in_degree[v]);
   __builtin_prefetch(&build->in_loss[v]);
   __builtin_prefetch(&build->reaches[v]);
 }
@@ -25,6 +29,7 @@ static inline void prefetch_vertex(const bdag_build *build, uint32_t v) {
 /* `waiting`: successors that are not yet enumerated; Loss counts as one of every vertex in N_loss and is
  * the first to go. A vertex reaches Loss if it is in N_loss or one of its successors does. */
 static uint32_t enumerate_sinks(bdag_build *build, uint32_t *waiting, uint32_t *order) {
+  const uint32_t step = build->step;
   uint32_t known = 0;
   for (uint32_t v = 0; v < build->vertices; v++)
     if (build->active[v] && waiting[v] == 0) order[known++] = v;
@@ -34,8 +39,9 @@ static uint32_t enumerate_sinks(bdag_build *build, uint32_t *waiting, uint32_t *
     const uint8_t reaches = build->reaches[v];
     if (n + VERTICES_AHEAD < known) prefetch_vertex(build, order[n + VERTICES_AHEAD]);
     if (n + LISTS_AHEAD < known) prefetch_sources(build, order[n + LISTS_AHEAD]);
-    for (uint32_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++) {
-      const uint32_t u = build->in_source[i];
+    const uint32_t *list = build->in + (uint64_t)build->in_offset[v] * step;
+    for (uint32_t i = 0; i < build->in_degree[v]; i++) {
+      const uint32_t u = list[(uint64_t)i * step];
       build->reaches[u] |= reaches;
       if (--waiting[u] == 0) order[known++] = u;
     }
@@ -75,13 +81,15 @@ static bdag_status fail_cycle(const bdag_build *build, const uint32_t *waiting, 
 
 static void assign_levels(bdag_build *build) {
   bdag_plan *plan = build->plan;
+  const uint32_t step = build->step;
   for (uint32_t n = build->active_count; n-- > 0;) {
     const uint32_t v = build->order[n];
     uint32_t level = 0;
     if (n >= VERTICES_AHEAD) prefetch_vertex(build, build->order[n - VERTICES_AHEAD]);
     if (n >= LISTS_AHEAD) prefetch_sources(build, build->order[n - LISTS_AHEAD]);
-    for (uint32_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++) {
-      const uint32_t below = plan->level[build->in_source[i]] + 1;
+    const uint32_t *list = build->in + (uint64_t)build->in_offset[v] * step;
+    for (uint32_t i = 0; i < build->in_degree[v]; i++) {
+      const uint32_t below = plan->level[list[(uint64_t)i * step]] + 1;
       if (below > level) level = below;
     }
     plan->level[v] = level;

@@ -30,47 +30,15 @@ static bdag_status check_options(const bdag_network *network, const bdag_plan_op
   return BDAG_OK;
 }
 
-static inline void count_edges(bdag_build *build, int all) {
-  const bdag_network *network = build->network;
-  memset(build->in_degree, 0, build->vertices * sizeof *build->in_degree);
-  memset(build->out_degree, 0, build->vertices * sizeof *build->out_degree);
-  build->edges = 0;
-  for (uint64_t e = 0; e < network->edge_count; e++) {
-    if (!all && !bdag_edge_takes_part(build, e)) continue;
-    build->in_degree[network->target[e]]++;
-    build->out_degree[network->source[e]]++;
-    build->edges++;
-  }
-  build->in_offset[0] = 0;
-  for (uint32_t v = 0; v < build->vertices; v++)
-    build->in_offset[v + 1] = build->in_offset[v] + build->in_degree[v];
-}
-
-static inline void place_sources(bdag_build *build, int all) {
-  const bdag_network *network = build->network;
-  for (uint64_t e = 0; e < network->edge_count; e++) {
-    if (e + BDAG_EDGES_AHEAD < network->edge_count)
-      __builtin_prefetch(&build->in_source[build->in_offset[network->target[e + BDAG_EDGES_AHEAD]]],
-                         1);
-    if (!all && !bdag_edge_takes_part(build, e)) continue;
-    build->in_source[build->in_offset[network->target[e]]++] = network->source[e];
-  }
-}
-
-/* Sources by target (counting sort). */
+/* In-edges of vertices one after the other. */
 static void index_edges(bdag_build *build) {
-  const bdag_network *network = build->network;
-  build->all = network->edge_flags == NULL;
-  for (uint32_t v = 0; v < build->vertices; v++) build->all &= build->active[v];
-  if (build->all) {
-    count_edges(build, 1);
-    place_sources(build, 1);
-  } else {
-    count_edges(build, 0);
-    place_sources(build, 0);
+  bdag_count_edges(build);
+  uint32_t at = 0;
+  for (uint32_t v = 0; v < build->vertices; v++) {
+    build->in_offset[v] = at;
+    at += build->in_degree[v];
   }
-  for (uint32_t v = build->vertices; v > 0; v--) build->in_offset[v] = build->in_offset[v - 1];
-  build->in_offset[0] = 0;
+  bdag_place_edges(build);
 }
 
 /* Inference: only outputs and their ancestors stay. */
@@ -85,8 +53,8 @@ static void keep_ancestors(bdag_build *build, uint32_t *stack) {
   }
   while (depth > 0) {
     const uint32_t v = stack[--depth];
-    for (uint64_t i = build->in_offset[v]; i < build->in_offset[v + 1]; i++) {
-      const uint32_t u = build->in_source[i];
+    for (uint64_t i = 0; i < build->in_degree[v]; i++) {
+      const uint32_t u = bdag_source_at(build, build->in_offset[v] + i);
       if (!build->active[u]) stack[depth++] = u;
       build->active[u] = 1;
     }
@@ -101,10 +69,10 @@ static bdag_status allocate_build(bdag_build *build) {
   build->reaches = bdag_allocate_zeroed(context, vertices, 1);
   build->in_loss = bdag_allocate_zeroed(context, vertices, 1);
   build->order = bdag_allocate_array(context, vertices, sizeof *build->order);
-  build->in_offset = bdag_allocate_array(context, vertices + 1, sizeof *build->in_offset);
+  build->in_offset = bdag_allocate_array(context, vertices, sizeof *build->in_offset);
   build->in_degree = bdag_allocate_array(context, vertices, sizeof *build->in_degree);
   build->out_degree = bdag_allocate_array(context, vertices, sizeof *build->out_degree);
-  build->in = build->in_source = bdag_allocate_array(context, edges, 2 * sizeof *build->in);
+  build->in = bdag_allocate_array(context, edges, 2 * sizeof *build->in);
   plan->row_of_vertex = bdag_allocate_array(context, vertices, sizeof *plan->row_of_vertex);
   plan->level = bdag_allocate_array(context, vertices, sizeof *plan->level);
   const int failed = build->active == NULL || build->reaches == NULL || build->in_loss == NULL ||
@@ -237,6 +205,7 @@ static bdag_status build_all(bdag_build *build, bdag_error *error) {
   if (build->network->edge_count >= UINT32_MAX)
     return bdag_fail(error, BDAG_ERROR_LIMIT, "a plan takes fewer than 2^32 - 1 edges, not %llu",
                      (unsigned long long)build->network->edge_count);
+  build->step = build->network->edge_count >= build->context->huge_edges ? 1 : 2;
   if (allocate_build(build) != BDAG_OK) return bdag_fail_memory(error);
   choose_vertices(build);
   if (build->active_count == 0)
@@ -256,6 +225,13 @@ static bdag_status build_all(bdag_build *build, bdag_error *error) {
   if (copy_columns(build) != BDAG_OK || copy_loss(build) != BDAG_OK) return bdag_fail_memory(error);
   set_reach(build);
   return BDAG_OK;
+}
+
+static uint32_t enter_team(const bdag_plan *plan) {
+  const bdag_context *context = plan->context;
+  if (plan->options.threads == 0) return bdag_team_enter_again(context);
+  const uint32_t size = bdag_team_enter(context, plan->options.threads);
+  return size > 0 ? size : 1;
 }
 
 bdag_status bdag_plan_create(bdag_plan **plan, const bdag_network *network,
@@ -279,7 +255,10 @@ bdag_status bdag_plan_create(bdag_plan **plan, const bdag_network *network,
   made->network_parameters = network->parameter_count;
   bdag_build build = {
       .network = network, .context = context, .plan = made, .vertices = network->vertex_count};
+  const uint32_t claimed = network->edge_count < context->team_edges ? 1 : enter_team(made);
+  build.team = claimed;
   status = build_all(&build, error);
+  bdag_team_leave(context, claimed);
   free_build(&build);
   made->options.enumeration = NULL;
   if (status == BDAG_OK)

@@ -11,15 +11,12 @@
 #define LEAST_ROWS 256u
 #define SECTIONS   4u
 
-static int alike(const bdag_build *build, const bdag_lists *lists, uint32_t a, uint32_t b) {
+static int alike(const bdag_build *build, uint32_t a, uint32_t b) {
   const bdag_network *network = build->network;
-  return lists->length[a] == lists->length[b] && build->reaches[a] == build->reaches[b] &&
+  return build->reaches[a] == build->reaches[b] &&
          network->activation[a] == network->activation[b] &&
          memcmp(&network->activation_parameter[a], &network->activation_parameter[b],
-                sizeof(double)) == 0 &&
-         memcmp(lists->data + (uint64_t)lists->offset[a] * lists->step,
-                lists->data + (uint64_t)lists->offset[b] * lists->step,
-                lists->length[a] * sizeof *lists->data) == 0;
+                sizeof(double)) == 0;
 }
 
 static void rotate(uint32_t *order, uint32_t *space, uint32_t count, uint32_t by) {
@@ -29,12 +26,14 @@ static void rotate(uint32_t *order, uint32_t *space, uint32_t count, uint32_t by
 }
 
 /* Neurons that read the same, each group by one row more than the one before. Returns how many. */
-static uint32_t rotate_groups(const bdag_build *build, const bdag_lists *lists, uint32_t *order,
+static uint32_t rotate_groups(const bdag_build *build, uint32_t *order, const uint8_t *marks,
                               uint32_t *space, uint32_t count) {
   uint32_t grouped = 0, groups = 0;
   for (uint32_t begin = 0, end; begin < count; begin = end) {
     end = begin + 1;
-    while (end < count && alike(build, lists, order[begin], order[end])) end++;
+    while (end < count && (marks[end] & BDAG_CHAIN_REPEATS) &&
+           alike(build, order[begin], order[end]))
+      end++;
     if (end - begin < WAY_ROWS) continue;
     rotate(order + begin, space, end - begin, groups++ % (end - begin));
     grouped += end - begin;
@@ -56,9 +55,9 @@ static void turn_sections(uint32_t *order, uint32_t *space, uint32_t count) {
   }
 }
 
-void bdag_stagger(const bdag_build *build, const bdag_lists *lists, uint32_t *order,
-                  uint32_t *space, uint32_t count) {
+void bdag_stagger(const bdag_build *build, uint32_t *order, const uint8_t *marks, uint32_t *space,
+                  uint32_t count) {
   if (count < LEAST_ROWS || count % WAY_ROWS != 0) return;
-  if (rotate_groups(build, lists, order, space, count) > 0) return;
+  if (rotate_groups(build, order, marks, space, count) > 0) return;
   turn_sections(order, space, count);
 }

@@ -72,7 +72,7 @@ static inline uint32_t *cell_of(const bdag_backward *b, uint64_t cell) {
   return cell < b->listed ? &plan->list_slot[cell] : &plan->union_slot[cell - b->listed];
 }
 
-static void prefetch_slots(const bdag_backward *b, uint32_t row) {
+BDAG_PREFETCHING prefetch_slots(const bdag_backward *b, uint32_t row) {
   const uint32_t *cell = b->out_cell + b->out_offset[row];
   for (uint32_t k = 0; k < b->out_length[row]; k++)
     bdag_prefetch_slot(b->build, *cell_of(b, cell[k]));

@@ -6,7 +6,7 @@
 #include <omp.h>
 
 #include "runtime/float_mode.h"
-#include "runtime/team.h"
+#include "base/team.h"
 
 /* ---- Teams --------------------------------------------------------------------------------------- */
 

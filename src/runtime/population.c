@@ -9,7 +9,7 @@
 
 #include "base/memory.h"
 #include "runtime/engine_internal.h"
-#include "runtime/team.h"
+#include "base/team.h"
 
 /* Seconds that a pass costs beside what the cost model knows of: the call, and rows and activations. */
 #define PASS_SECONDS 0.3e-6

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "runtime/float_mode.h"
-#include "runtime/team.h"
+#include "base/team.h"
 #include "runtime/trace_internal.h"
 
 static double load(const void *data, bdag_type type, ptrdiff_t at) {

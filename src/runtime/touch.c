@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "runtime/team.h"
+#include "base/team.h"
 
 /* Below that size the caller is done before a team is awake. */
 #define TOUCH_FROM (UINT64_C(4) << 20)

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "runtime/team.h"
+#include "base/team.h"
 
 /* Below that many slots a parallel region costs more than it saves. */
 #define PARALLEL_SLOTS ((uint64_t)1 << 16)

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "runtime/team.h"
+#include "base/team.h"
 #include "train/optimizer.h"
 #include "train/trainer_internal.h"
 

@@ -127,7 +127,7 @@ Test(state_map, becomes_long) {
 /* ---- Without memory ------------------------------------------------------------------------------ */
 
 typedef struct scarce {
-  int64_t left, live; /* allocations to come; blocks */
+  _Atomic int64_t left, live; /* allocations to come; blocks */
 } scarce;
 
 static void *allocate(void *user, size_t size) {
@@ -149,7 +149,7 @@ Test(state_map, survives_without_memory, .timeout = 300) {
   const bdag_allocator allocator = {allocate, release, &memory};
   fixture f;
   make(&f, BY_SOME_SOURCES, &allocator);
-  const int64_t before = memory.live;
+  const int64_t before = memory.live; /* threads of the plan allocate, too */
   bdag_status status = BDAG_ERROR_OUT_OF_MEMORY;
   int64_t allocations = 0;
   for (; status == BDAG_ERROR_OUT_OF_MEMORY; allocations++) {

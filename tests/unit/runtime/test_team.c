@@ -8,7 +8,7 @@
 #include <backdag/backdag.h>
 
 #include "base/memory.h"
-#include "runtime/team.h"
+#include "base/team.h"
 #include "runtime/touch.h"
 
 static bdag_context *make(uint32_t threads) {

@@ -1,5 +1,5 @@
-/* The budget and binding; places are taken by setting a bit. May include base. */
-#include "runtime/team.h"
+/* The budget and binding; places are taken by setting a bit. Floor 0. */
+#include "base/team.h"
 
 #include <omp.h>
 #include <sched.h>
@@ -134,4 +134,25 @@ void bdag_team_unbind(const bdag_context *context, uint32_t number) {
   free_place(context->budget, bound.place - 1);
   bound.place = 0;
   if (number > 0) (void)sched_setaffinity(0, sizeof bound.before, (const cpu_set_t *)bound.before);
+}
+
+/* ---- Sharing out ---------------------------------------------------------------------------------- */
+
+void bdag_team_each(const bdag_context *context, uint32_t team, uint32_t workers, uint64_t count,
+                    bdag_team_work work, void *argument) {
+  if (team <= 1 || workers <= 1 || count <= 1) {
+    for (uint64_t i = 0; i < count; i++) work(argument, 0, i);
+    return;
+  }
+  _Atomic uint64_t next = 0;
+#pragma omp parallel num_threads(team)
+  {
+    const uint32_t number = (uint32_t)omp_get_thread_num();
+    bdag_team_bind(context, number);
+    /* relaxed: the team's beginning and end order what is written */
+    for (uint64_t i; number < workers &&
+                     (i = atomic_fetch_add_explicit(&next, 1, memory_order_relaxed)) < count;)
+      work(argument, number, i);
+    bdag_team_unbind(context, number);
+  }
 }

@@ -1,7 +1,7 @@
-/* The threads of passes. All passes of a context draw from one budget, so that engines of several
- * application threads together do not run more threads than it has and one for each caller. Floor 3. */
-#ifndef BDAG_RUNTIME_TEAM_H
-#define BDAG_RUNTIME_TEAM_H
+/* The threads of passes and of planning. All passes of a context draw from one budget, so that engines of several
+ * application threads together do not run more threads than it has and one for each caller. Floor 0. */
+#ifndef BDAG_BASE_TEAM_H
+#define BDAG_BASE_TEAM_H
 
 #include "base/context_internal.h"
 
@@ -23,5 +23,12 @@ uint32_t bdag_team_enter_again(const bdag_context *context);
  * caller of the pass (number 0) take a free processor, if possible the one they had last. */
 void bdag_team_bind(const bdag_context *context, uint32_t number);
 void bdag_team_unbind(const bdag_context *context, uint32_t number);
+
+/* work(argument, thread, index) for each index below `count`, on a team of `team` threads that enter gave
+ * and of which the first `workers` work: each takes the lowest index that nobody has. Returns when all are
+ * done. One worker is the calling thread, without OpenMP. */
+typedef void (*bdag_team_work)(void *argument, uint32_t thread, uint64_t index);
+void bdag_team_each(const bdag_context *context, uint32_t team, uint32_t workers, uint64_t count,
+                    bdag_team_work work, void *argument);
 
 #endif
