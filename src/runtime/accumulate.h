@@ -21,9 +21,18 @@ typedef struct bdag_gradient {
   int is_complete; /* no other group adds to it later: what is no edge becomes 0 */
 } bdag_gradient;
 
-/* A task's gradient for one group. */
+/* Tasks that follow each other, as do their slots: they take their turn together. Where groups do not run
+ * side by side each task is alone. */
+typedef struct bdag_section {
+  uint32_t task, tasks;
+  uint64_t first, count;     /* slots of weights */
+  uint64_t position, biases; /* positions in sweep_row of rows with biases, and some between */
+} bdag_section;
+
+/* A section's gradient for one group. */
 typedef struct bdag_part {
-  uint32_t task, turn; /* turn: groups that come before */
+  bdag_section section;
+  uint32_t number, turn; /* of the section; turn: groups that come before */
   bdag_gradient to;
   int accumulate; /* something is there already */
   size_t offset, size;
@@ -33,6 +42,7 @@ typedef struct bdag_part {
 typedef struct bdag_part_queue {
   _Alignas(64) uint32_t first, count;
   size_t end, settled; /* settled: `end` when it was last seen whose turn it is */
+  bdag_part open;      /* of the section whose tasks are running */
 } bdag_part_queue;
 
 typedef struct bdag_parts {
@@ -41,7 +51,10 @@ typedef struct bdag_parts {
   char *bytes;            /* [threads][room] */
   bdag_part *waiting;     /* [threads][BDAG_MOST_WAITING] */
   bdag_part_queue *queue; /* [threads] */
-  _Atomic uint32_t *turn; /* [backward tasks] groups that are in the gradient */
+  uint32_t sections;
+  bdag_section *section;  /* [sections] */
+  uint32_t *section_of;   /* [backward tasks] */
+  _Atomic uint32_t *turn; /* [sections] groups that are in the gradient */
   int apart, turns; /* in this pass: groups but the first compute in buffers; several at a time */
   int rotates;      /* which of those comes first changes */
 } bdag_parts;
@@ -51,14 +64,18 @@ typedef struct bdag_parts {
 int bdag_parts_create(struct bdag_engine *engine);
 void bdag_parts_destroy(struct bdag_engine *engine);
 
+/* Cuts the tasks into sections again, for the room that there is. */
+void bdag_parts_cut(struct bdag_engine *engine);
+
 /* The order is that of the groups' numbers; but groups that the threads run side by side in a pass that is
  * not deterministic take turns in being first. Before the team of a pass begins. `at_once`: groups run at the same time, group g on one thread from the
  * first task to the last, and each thread takes its groups in ascending order. Otherwise the caller sees
  * to it that the groups of a task follow each other. */
 void bdag_parts_prepare(struct bdag_engine *engine, int at_once);
-/* Around a task's work for one group. */
-bdag_part bdag_part_begin(struct bdag_engine *engine, uint32_t task, uint32_t group);
-void bdag_part_end(struct bdag_engine *engine, const bdag_part *part);
+/* Around a task's work for one group. The part is `alone`, or that of the task's section. */
+bdag_part *bdag_part_begin(struct bdag_engine *engine, uint32_t task, uint32_t group,
+                           bdag_part *alone);
+void bdag_part_end(struct bdag_engine *engine, uint32_t task, const bdag_part *part);
 /* Padding in the gradient, which kernels write as if there were edges. */
 void bdag_zero_holes(const struct bdag_engine *engine, uint64_t hole, uint32_t holes);
 /* Until all parts of the calling thread are in the gradient, or the pass has failed. */

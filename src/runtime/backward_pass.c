@@ -567,13 +567,14 @@ void bdag_backward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile,
                         uint32_t group) {
   const bdag_task *work = &engine->plan->backward_task[task];
   const bdag_grad_task places = places_of(engine, task);
-  const bdag_part part = bdag_part_begin(engine, task, group);
+  bdag_part alone;
+  const bdag_part *part = bdag_part_begin(engine, task, group, &alone);
   const uint64_t begin = bdag_trace_begin(engine);
   const bdag_step first = backward_step(engine, &places, first_tile);
   if (work->kind == BDAG_TASK_PANELS)
-    backward_panels(&first, work, tiles, &part.to, part.accumulate);
+    backward_panels(&first, work, tiles, &part->to, part->accumulate);
   else
-    backward_rows(&first, work, tiles, &part.to, part.accumulate);
+    backward_rows(&first, work, tiles, &part->to, part->accumulate);
   bdag_trace_end(engine, begin, BDAG_TRACE_BACKWARD, task, first_tile, tiles, group);
-  bdag_part_end(engine, &part);
+  bdag_part_end(engine, task, part);
 }

@@ -41,12 +41,18 @@ static char *gradient_after(trace_fixture *f, int passes) {
   return passes > 1 ? gradient_after_two(f) : gradient_after_step(f);
 }
 
+static void give_room(const trace_fixture *f, size_t room) {
+  if (room == SIZE_MAX) return;
+  f->engine->parts.room = room;
+  if (f->engine->parts.sections > 0) bdag_parts_cut(f->engine);
+}
+
 static char *serial_gradient(const trace_wish *wish, size_t room, int passes) {
   trace_fixture f;
   trace_wish serial = *wish;
   serial.axis = BDAG_AXIS_SERIAL;
   fixture_random(&f, &serial);
-  if (room != SIZE_MAX) f.engine->parts.room = room;
+  give_room(&f, room);
   char *gradient = gradient_after(&f, passes);
   fixture_release(&f);
   return gradient;
@@ -57,7 +63,7 @@ static void check_passes(const trace_wish *wish, size_t room, size_t stretch, in
   trace_fixture f;
   fixture_random(&f, wish);
   cr_assert_gt(bdag_engine_choose_groups(f.engine, f.engine->tiles, wish->axis), 2);
-  if (room != SIZE_MAX) f.engine->parts.room = room;
+  give_room(&f, room);
   if (stretch != 0) f.engine->parts.stretch = stretch;
   char *expected = serial_gradient(wish, room == 0 ? 0 : SIZE_MAX, passes);
   for (int i = 0; i < TIMES; i++) {
@@ -114,7 +120,7 @@ Test(accumulate, passes_repeat_themselves) {
                                .granularity = BDAG_GRANULARITY_VERTEX};
       trace_fixture f;
       fixture_random(&f, &wish);
-      f.engine->parts.room = room;
+      give_room(&f, room);
       f.engine->parts.stretch = 100;
       char *first = gradient_after_step(&f);
       for (int i = 0; i < TIMES / 2; i++) {
