@@ -223,6 +223,12 @@ static uint32_t all_sources(dice *dice, uint32_t layer, uint32_t target, uint32_
   return layer * WIDTH + k;
 }
 
+/* Three of every four neighbours: dense enough for panels with holes. */
+static uint32_t most_sources(dice *dice, uint32_t layer, uint32_t target, uint32_t k) {
+  const uint32_t missing = ((target * 2654435761u + k / 3 * 40503u) >> 13) % 4;
+  return layer * WIDTH + k / 3 * 4 + k % 3 + (k % 3 >= missing);
+}
+
 /* Layers of WIDTH neurons, vertices and edges in any order or as they come. */
 static bdag_network *layered(choose_source choose, uint32_t degree, uint32_t layers, int shuffled) {
   const uint32_t vertices = WIDTH * (layers + 1), edges = WIDTH * layers * degree;
@@ -280,4 +286,8 @@ Test(plan_threads, long_edges, .init = set_up, .fini = tear_down, .timeout = 300
 
 Test(plan_threads, dense, .init = set_up, .fini = tear_down, .timeout = 300) {
   check_layered("dense", all_sources, WIDTH, 6);
+}
+
+Test(plan_threads, nearly_dense, .init = set_up, .fini = tear_down, .timeout = 300) {
+  check_layered("nearly dense", most_sources, WIDTH / 4 * 3, 12);
 }
