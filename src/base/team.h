@@ -1,5 +1,6 @@
-/* The threads of passes and of planning. All passes of a context draw from one budget, so that engines of several
- * application threads together do not run more threads than it has and one for each caller. Floor 0. */
+/* The threads of passes and of planning. All of a context's draw from one budget, so that the engines and
+ * plans of several application threads together do not run more threads than it has and one for each
+ * caller. Floor 0. */
 #ifndef BDAG_BASE_TEAM_H
 #define BDAG_BASE_TEAM_H
 

@@ -410,9 +410,9 @@ static void finish_group(const bdag_step *step, const bdag_task *task,
                          int accumulate, int pulls) {
   const uint32_t *rows = step->plan->sweep_row + group->first;
   if (!task->is_input) {
+    if (group->bundles > 0) return;
     bdag_derive_job job = derive_job(step, group);
-    if (group->bundles == 0)
-      derive_rows(step, group, &job, group->first, group->rows, gradient, accumulate);
+    derive_rows(step, group, &job, group->first, group->rows, gradient, accumulate);
     return;
   }
   if (!pulls || step->in_grad == step->out_grad) return;

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <omp.h>
 
-#include "runtime/float_mode.h"
 #include "base/team.h"
+#include "runtime/float_mode.h"
 
 /* ---- Teams --------------------------------------------------------------------------------------- */
 

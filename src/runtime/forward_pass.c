@@ -203,7 +203,8 @@ void bdag_forward_task(bdag_engine *engine, uint32_t task, uint64_t first_tile, 
 /* Rows of one kernel call; a pass that is cancelled waits for them. */
 #define JOINED_ROWS 2048u
 
-/* Whether a block of lists can follow the rows of `run`, to which it is added then. */
+/* Whether a block of lists can follow the rows of `run`, to which it is added then. Rows that follow each
+ * other and keep `in` do so there, too. */
 static int join_block(const bdag_plan *plan, const bdag_block *block, bdag_row_run *run) {
   const bdag_row_run *next = &plan->run[block->run];
   if (block->panels + block->unions > 0 || block->runs != 1 || next->shares ||
@@ -213,11 +214,9 @@ static int join_block(const bdag_plan *plan, const bdag_block *block, bdag_row_r
     *run = *next;
     return 1;
   }
-  const uint32_t kept = plan->in_row[run->row];
   if (next->row != run->row + run->rows || next->activation != run->activation ||
       next->keeps_in != run->keeps_in ||
-      memcmp(&next->activation_parameter, &run->activation_parameter, sizeof(double)) != 0 ||
-      plan->in_row[next->row] != (kept == BDAG_NO_ROW ? kept : kept + run->rows))
+      memcmp(&next->activation_parameter, &run->activation_parameter, sizeof(double)) != 0)
     return 0;
   run->rows += next->rows;
   return 1;
@@ -225,7 +224,7 @@ static int join_block(const bdag_plan *plan, const bdag_block *block, bdag_row_r
 
 /* How many tasks from `first` on are lists that one kernel call can do: it takes rows in order, so that
  * they may depend on each other. */
-static uint32_t join_tasks(const bdag_plan *plan, uint32_t first, bdag_row_run *run) {
+static uint32_t tasks_of_one_call(const bdag_plan *plan, uint32_t first, bdag_row_run *run) {
   uint32_t end = first;
   *run = (bdag_row_run){0};
   for (; end < plan->forward_tasks && run->rows < JOINED_ROWS; end++) {
@@ -245,7 +244,7 @@ uint32_t bdag_forward_tasks(bdag_engine *engine, uint32_t task, uint64_t first_t
   const bdag_block *first = &plan->block[plan->forward_task[task].first];
   if (first->panels + first->unions == 0 && tiles == 1 && engine->trace == NULL &&
       engine->gathered_bytes == 0) {
-    const uint32_t tasks = join_tasks(plan, task, &run);
+    const uint32_t tasks = tasks_of_one_call(plan, task, &run);
     if (tasks > 1) {
       bdag_step step = step_of(engine, first_tile);
       if (part != NULL) take_part(&step, part);

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "runtime/engine_internal.h"
 #include "base/team.h"
+#include "runtime/engine_internal.h"
 
 /* Seconds that a pass costs beside what the cost model knows of: the call, and rows and activations. */
 #define PASS_SECONDS 0.3e-6

@@ -4,8 +4,8 @@
 #include <omp.h>
 #include <string.h>
 
-#include "runtime/float_mode.h"
 #include "base/team.h"
+#include "runtime/float_mode.h"
 #include "runtime/trace_internal.h"
 
 static double load(const void *data, bdag_type type, ptrdiff_t at) {
